@@ -73,8 +73,8 @@ def test_no_descriptors_left_in_the_host(host, phase, sanitized):
             seen.add(outcome.codes.get(phase))
             if outcome.said:
                 assert outcome.codes == {phase: PAM_PERM_DENIED}
-    print(seen)
-    assert seen <= {PAM_PERM_DENIED, None, 26}
+    # or the host cannot even open the module: PAM_MODULE_UNKNOWN, or no log of having begun
+    assert PAM_PERM_DENIED in seen and seen <= {PAM_PERM_DENIED, 28, None}
 
 
 def test_memory_of_a_failed_login(host, sanitized):
