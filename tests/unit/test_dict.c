@@ -349,6 +349,17 @@ static void test_each_string_has_its_cap(void **state)
         }
 }
 
+static void test_too_long_is_said_so(void **state)
+{
+    char text[LIMIT_TICKET + 2];
+    struct hand hand = hand_begin();
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    hand_add_string(&hand, "ticket", text);
+    assert_login_refused(&hand, "The key \"ticket\" of \"login\" is too long.");
+}
+
 static void test_the_values_of_the_contract(void **state)
 {
     static const struct {
@@ -693,7 +704,10 @@ static void test_write_refuses_what_libdbus_would_abort_on(void **state)
     assert_unwritable(&broker1_filter_schema, &filter);
     filter.state = (struct dict_strings){.items = {"pending", NULL}, .count = 2};
     assert_unwritable(&broker1_filter_schema, &filter);
+    for (size_t i = 0; i < DICT_STRINGS_MAX; i++)
+        filter.state.items[i] = "pending";
     filter.state.count = DICT_STRINGS_MAX + 1;
+    filter.since = (uint64_t)(uintptr_t) "what lies behind";
     assert_unwritable(&broker1_filter_schema, &filter);
 
     decisions[1].reason = "\xff";
@@ -711,6 +725,7 @@ int main(void)
         cmocka_unit_test(test_items_are_written),
         cmocka_unit_test(test_each_key_takes_its_own_type_only),
         cmocka_unit_test(test_each_string_has_its_cap),
+        cmocka_unit_test(test_too_long_is_said_so),
         cmocka_unit_test(test_the_values_of_the_contract),
         cmocka_unit_test(test_unknown_key),
         cmocka_unit_test(test_long_unknown_key_is_cut),
