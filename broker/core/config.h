@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* /etc/pam-checkout/broker.conf and policy.d/*.conf, read with libini_config. Strict: an unknown key,
- * a bad value, a doubled section, a file that another than root could have written is an error that
- * names file, line and what is allowed. */
+/* /etc/pam-checkout/broker.conf and the *.conf in policy.d, read with libini_config. Strict: an unknown
+ * key, a bad value, a doubled section, a file that another than root could have written is an error
+ * that names file, line and what is allowed. */
 
 #include "core/policy.h"
 

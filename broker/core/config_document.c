@@ -139,17 +139,37 @@ static unsigned section_line(const char *text, const char *name)
     return 0;
 }
 
-static bool too_many_sections(const char *text)
+/* What the library cannot take, or takes without a word: names with an exclamation mark or beyond ASCII
+ * (it gives up and names no line), keys outside of a section (it loses the first one). */
+static int check_lines(const char *file, const char *text, struct error *error)
 {
-    size_t count = 0;
+    size_t sections = 0;
 
-    for (const char *at = text; at; at = strchr(at, '\n')) {
-        if (*at == '\n')
-            at++;
-        if (*at == '[' && ++count > SECTIONS_MAX)
-            return true;
+    for (unsigned line = 1; *text; line++) {
+        size_t length = strcspn(text, "\n");
+        size_t name = *text == '[' ? length : strcspn(text, "=\n");
+
+        if (*text == '[' && ++sections > SECTIONS_MAX)
+            return error_set(error, ERROR_INVALID_ARGUMENT, "%s:%u: is section number %d; that is "
+                                                            "too many for one file",
+                             file, line, SECTIONS_MAX + 1);
+        if (*text != '#' && *text != ';' && strspn(text, " \t") != length) {
+            if (sections == 0 && *text != ' ' && *text != '\t')
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "%s:%u: there is no section above this line; begin with [SECTION]",
+                                 file, line);
+            for (size_t i = 0; i < name; i++)
+                if (text[i] == '!' || text[i] <= '\0')
+                    return error_set(error, ERROR_INVALID_ARGUMENT,
+                                     "%s:%u: names of sections and keys are plain ASCII, without "
+                                     "exclamation marks",
+                                     file, line);
+        }
+        text += length;
+        if (*text)
+            text++;
     }
-    return false;
+    return 0;
 }
 
 static int compare_lines(const void *one, const void *other)
@@ -265,10 +285,6 @@ static int read_sections(struct config_document *document, struct ini_cfgobj *ob
         r = read_section(document->file, object, section, error);
         if (r != 0)
             return r;
-        if (section->line == 0 && section->n_entries > 0)
-            return error_set(error, ERROR_INVALID_ARGUMENT,
-                             "%s:%u: a key stands before the first section", document->file,
-                             section->entries[0].line);
     }
     return 0;
 }
@@ -293,10 +309,9 @@ int config_document_parse(const char *file, const char *text, size_t length,
         *ret_document = TAKE_PTR(document);
         return 0;
     }
-    if (too_many_sections(copy))
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: has more than %d sections", file,
-                         SECTIONS_MAX);
-
+    r = check_lines(file, copy, error);
+    if (r != 0)
+        return r;
     if (ini_config_file_from_mem(copy, (uint32_t)length, &input) != 0 ||
         ini_config_create(&object) != 0)
         return out_of_memory(file, error);

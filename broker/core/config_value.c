@@ -17,6 +17,9 @@
 #define QUOTE_MAX 160 /* of a value in a message */
 
 static int fail(const struct config_place *place, const char *value, const char *format,
+                va_list arguments) __attribute__((format(printf, 3, 0)));
+
+static int fail(const struct config_place *place, const char *value, const char *format,
                 va_list arguments)
 {
     char sentence[LIMIT_SENTENCE], quoted[QUOTE_MAX] = "", key[QUOTE_MAX];

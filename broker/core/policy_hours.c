@@ -243,7 +243,7 @@ static int local_time(const char *zone, uint64_t wall, struct tm *ret_local)
 bool policy_hours_include(const struct policy_hours *hours, uint64_t wall)
 {
     unsigned today, yesterday, minute;
-    struct tm local;
+    struct tm local = {0};
 
     if (local_time(hours->zone, wall, &local) < 0)
         return false;
