@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pwd
 import signal
 import shutil
 import subprocess
@@ -26,6 +27,9 @@ PEOPLE = {"alice": ["ops"], "bob": ["security"], "carol": ["security", "managers
           "dave": ["auditors"], "erin": ["checkout-admins"], "mallory": [], "oracle": []}
 GROUPS = ("ops", "security", "managers", "auditors", "checkout-admins")
 FIRST_UID = 4001
+# A broker that was built with sanitizers ends on a finding, and says where.
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+
 ROOT_PASSWORD = "root's own"
 
 POLICY = """
@@ -196,8 +200,15 @@ class Host:
             groups=value(service, "Service", "SupplementaryGroups", "").split(),
             umask=int(value(service, "Service", "UMask", "0022"), 8),
             watchdog=float(watchdog.rstrip("s")) if watchdog else None,
-            env=env, restart=restart)
+            env={**SANITIZERS, **(env or {})}, restart=restart)
         return self.broker.start()
+
+    @property
+    def broker_matches(self):
+        """What the broker itself wrote into the journal, and nobody else can."""
+        if os.environ.get("PRIVATE_MACHINE_CGROUP"):
+            return ["_SYSTEMD_UNIT=pam-checkout-broker.service"]
+        return [f"_UID={pwd.getpwnam('pam-checkout').pw_uid}"]
 
     def stop_broker(self):
         """As `systemctl stop` of service and socket; its exit status."""

@@ -11,14 +11,16 @@ from .actor import PATIENCE
 
 
 class Journal:
-    """Follows the journal from now on; entries are dictionaries. Matches are "FIELD=value"."""
+    """Follows the journal from now on, or with `old` from its beginning; entries are dictionaries.
+    Matches are "FIELD=value"."""
 
-    def __init__(self, *matches):
-        self._seen = []
+    def __init__(self, *matches, old=False):
+        self.entries = []
         self._rest = b""
+        after = None if old else cursor()
         self._follow = subprocess.Popen(
             ["journalctl", "--follow", "--lines=all", "--output=json", "--all",
-             f"--after-cursor={cursor()}" if cursor() else "--no-tail", *matches],
+             f"--after-cursor={after}" if after else "--no-tail", *matches],
             stdout=subprocess.PIPE)
         os.set_blocking(self._follow.stdout.fileno(), False)
 
@@ -38,13 +40,13 @@ class Journal:
         chunk = self._follow.stdout.read()
         assert chunk, "journalctl ended"
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        self._seen += [json.loads(line) for line in lines if line]
+        self.entries += [json.loads(line) for line in lines if line]
 
     def wait(self, count=1, timeout=PATIENCE, **fields):
         """The first `count` entries since the start with these fields (one: the entry itself)."""
         deadline = time.monotonic() + timeout
         while True:
-            found = [entry for entry in self._seen
+            found = [entry for entry in self.entries
                      if all(entry.get(key) == str(value) for key, value in fields.items())]
             if len(found) >= count:
                 return found[0] if count == 1 else found[:count]
@@ -52,7 +54,7 @@ class Journal:
             if left <= 0:
                 raise AssertionError(
                     f"the journal has {len(found)} of {count} entries with {fields}; it has:\n" +
-                    "\n".join(str(entry.get("MESSAGE")) for entry in self._seen))
+                    "\n".join(str(entry.get("MESSAGE")) for entry in self.entries))
             self._read(left)
 
 

@@ -87,6 +87,11 @@ class Service:
         with self._changed:
             return self._process.pid if self._process else None
 
+    @property
+    def is_ready(self):
+        with self._changed:
+            return self._ready
+
     def start(self, timeout=PATIENCE):
         """Starts it and waits until it says READY=1."""
         with self._changed:
