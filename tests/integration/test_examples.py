@@ -31,11 +31,16 @@ def enters(folder, service, user, kind):
 
 
 def stack(folder, service, kind, change=lambda line: line):
+    """The service's own lines behind a module that agrees, as in the real file."""
     lines = [line for line in (EXAMPLES / f"pam.d-{service}").read_text().splitlines()
              if line.startswith(kind)]
-    assert len(lines) == 2
-    lines = [re.sub(r"pam_checkout\.so.*", "pam_deny.so", change(line)) for line in lines]
+    assert len(lines) == 1 and lines[0].endswith(" pam-checkout")
+    # pam_wrapper shows libpam the file of the service alone; another one is found by its whole path.
+    lines = [line.replace("pam-checkout", str(folder / "pam-checkout")) for line in lines]
     (folder / service).write_text("\n".join([f"{kind} required pam_permit.so", *lines]) + "\n")
+    gate = [change(line) for line in (EXAMPLES / "pam.d-pam-checkout").read_text().splitlines()]
+    (folder / "pam-checkout").write_text(
+        re.sub(r"pam_checkout\.so.*", "pam_deny.so", "\n".join(gate)) + "\n")
 
 
 @pytest.mark.parametrize("service", ["su", "sshd"])
@@ -47,10 +52,34 @@ def test_listed_accounts_reach_the_gate_and_others_do_not(tmp_path, service, kin
     assert enters(tmp_path, service, "daemon", kind)
 
 
-@pytest.mark.parametrize("service", ["su", "sshd"])
-def test_an_error_in_the_guard_leaves_the_gate_shut(tmp_path, service):
-    stack(tmp_path, service, "account", lambda line: line.replace("notin", "no-such-test"))
-    assert not enters(tmp_path, service, "daemon", "account")
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_in_the_guard_leaves_the_gate_shut(tmp_path, kind):
+    stack(tmp_path, "su", kind, lambda line: line.replace("notin", "no-such-test"))
+    assert not enters(tmp_path, "su", "daemon", kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_gate_file_lets_nobody_in(tmp_path, kind):
+    stack(tmp_path, "su", kind)
+    (tmp_path / "pam-checkout").unlink()
+    assert not enters(tmp_path, "su", "daemon", kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_the_one_line_the_gate_is_gone(tmp_path, kind):
+    stack(tmp_path, "su", kind)
+    path = tmp_path / "su"
+    path.write_text(re.sub(r"(?m)^(.*pam-checkout)", r"#\1", path.read_text()))
+    assert enters(tmp_path, "su", "root", kind)
+
+
+def test_half_a_gate_lets_nobody_in(tmp_path):
+    """Why the two lines are in a file of their own: a jump past the end of the stack is an error, so
+    whoever takes away the second line alone has locked everybody out."""
+    (tmp_path / "su").write_text("account required pam_permit.so\n"
+                                 "account [success=1 default=ignore] pam_succeed_if.so quiet "
+                                 "user notin root:oracle\n")
+    assert not enters(tmp_path, "su", "daemon", "account")
 
 
 def test_a_group_that_is_not_there_opens_the_gate(tmp_path):
@@ -58,6 +87,11 @@ def test_a_group_that_is_not_there_opens_the_gate(tmp_path):
     stack(tmp_path, "sshd", "account",
           lambda line: line.replace("notin root:oracle", "notingroup no-such-group"))
     assert enters(tmp_path, "sshd", "root", "account")
+
+
+def test_both_lists_name_the_same_accounts():
+    lists = re.findall(r"^\w+ .*user notin (\S+)$", (EXAMPLES / "pam.d-pam-checkout").read_text(), re.M)
+    assert len(lists) == 2 and lists[0] == lists[1]
 
 
 def test_sudo_service_asks_in_both_phases_with_required():
