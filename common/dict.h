@@ -34,19 +34,21 @@ struct dict_items {
  * uint32_t, "t" uint64_t, "b" bool, "h" int (-1: absent), "as" struct dict_strings, "aa{sv}" struct
  * dict_items. For u, t, b the bit `bit` in the struct's `has` member says whether it is there;
  * for as and aa{sv} a count of 0 is absent.
- * `max` is the cap of a string in bytes. */
+ * `max` is the cap of a string, or of each string of an `as`, in bytes; `lines`: line feeds are valid
+ * in it. */
 struct dict_field {
     const char *key;
     const char *type;
     size_t offset;
     unsigned bit;
     size_t max;
+    bool lines;
 };
 
 struct dict_schema {
     const char *name;
     const struct dict_field *fields;
-    size_t n_fields;
+    size_t n_fields;    /* at most 64 */
     size_t size;        /* of the struct */
     size_t has_offset;  /* of its `uint64_t has` */
 };

@@ -20,6 +20,12 @@
 #define LIMIT_TTY 256
 #define LIMIT_SERVICE 64
 
+/* One of our own words or an id: a state, a verdict, a UUID, a boot id. */
+#define LIMIT_WORD 64
+
+/* A term of a quorum: a name, a colon, a number. */
+#define LIMIT_TERM (LIMIT_NAME + 16)
+
 /* SHA-256 in hexadecimal. */
 #define LIMIT_DIGEST 64
 

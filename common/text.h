@@ -14,18 +14,23 @@
  * before this was asked. */
 bool text_is_valid(const char *text, size_t max);
 
-/* True if there is nothing in it but white space (Unicode's included). */
+/* The same, but line feeds are valid in it. */
+bool text_is_valid_lines(const char *text, size_t max);
+
+/* True if there is nothing to be seen in it: white space (Unicode's included), invisible format
+ * characters and fillers, or nothing at all, NULL included. */
 bool text_is_blank(const char *text);
 
-/* Checks a text that a person gave: valid as above, not blank, at least min characters. `what` names
- * it in the error ("reason"). Returns 0 or ERROR_INVALID_ARGUMENT with *error filled in. */
+/* Checks a text that a person gave: valid as above, not blank, at least min characters
+ * without what is blank at either end. `what` names it in the error ("reason"). Returns 0 or
+ * ERROR_INVALID_ARGUMENT with *error filled in. */
 int text_check(const char *what, const char *text, size_t min, size_t max, struct error *error);
 
 /* Writes the text into buffer so that a terminal, a log or a table shows it as it is and obeys
  * nothing in it: control characters and bytes that are not UTF-8 become \xNN, bidirectional and
  * invisible format characters and line separators become \u{NNNN}, the backslash becomes \\.
- * Always terminates; what does not fit is cut at the border of an escape. Returns the length written.
- * size must be at least 1. */
+ * Always terminates; what does not fit is cut at the border of a character or escape. Returns the
+ * length written. size must be at least 1; a text that is NULL is empty. */
 size_t text_escape_to(char *buffer, size_t size, const char *text);
 
 /* The same in memory of its own; the caller frees. NULL when there is none left. */
