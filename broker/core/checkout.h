@@ -72,11 +72,12 @@ struct checkout {
 
     uint64_t requested; /* when filed */
     uint64_t lapses;    /* pending until */
-    uint64_t duration;  /* seconds asked for, later what was granted */
+    uint64_t duration;  /* seconds asked for; decisions may have set less */
     uint64_t start_at;  /* scheduled start; 0: at once */
     uint64_t extends;   /* id of the check-out it extends; 0: none */
 
     uint64_t approved_at; /* 0: not yet */
+    uint64_t use_by;      /* its clock starts at first use, which must come before this; 0: no such clock */
     uint64_t start;       /* of the window; 0: not yet */
     uint64_t end;         /* of the window, wall clock; 0: not yet */
     uint64_t end_boot;    /* the same by CLOCK_BOOTTIME of boot_id; 0: not yet */
@@ -101,6 +102,9 @@ DEFINE_CLEANUP(struct session *, session, session_free);
 /* Computes the digest of what approvers are shown into checkout->digest. Returns 0 or -ENOMEM. */
 int checkout_seal(struct checkout *checkout);
 
-/* "10 minutes" is nothing to people who must decide: "pending for 3min, lapses in 27min" and the like
- * are the clients' business. This is: true in [start, end) by both clocks. */
+/* True while the window is open by both clocks of this boot. A wall clock set back before the start
+ * does not close it: the boot clock still ends it. */
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now);
+
+/* What was asked for, or less where an approver set less. */
+uint64_t checkout_granted_seconds(const struct checkout *checkout);

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "store/rows.h"
+#include "store/sqlite.h"
+
+void checkouts_clear(struct checkouts *checkouts)
+{
+    for (size_t i = 0; i < checkouts->count; i++)
+        checkout_free(checkouts->items[i]);
+    free(checkouts->items);
+    *checkouts = (struct checkouts){0};
+}
+
+/* Makes room for one more in an array that doubles; items is a pointer to the array's pointer. */
+static int grow(void *items, size_t count, size_t size)
+{
+    void **array = items;
+    void *grown;
+
+    if (count & (count - 1)) /* room is made at 0, 1, 2, 4, 8 … */
+        return 0;
+    grown = reallocarray(*array, count ? 2 * count : 1, size);
+    if (!grown)
+        return -ENOMEM;
+    *array = grown;
+    return 0;
+}
+
+static int bound(int sqlite_result)
+{
+    return sqlite_result == SQLITE_OK ? 0 : -EIO;
+}
+
+static int bind_id(sqlite3_stmt *statement, int at, uint64_t id)
+{
+    return sqlite3_bind_int64(statement, at, (sqlite3_int64)id);
+}
+
+static int bind_name(sqlite3_stmt *statement, int at, const char *name)
+{
+    return name ? sqlite3_bind_text(statement, at, name, -1, SQLITE_STATIC)
+                : sqlite3_bind_null(statement, at);
+}
+
+static int bind_uid(sqlite3_stmt *statement, int at, uid_t uid)
+{
+    return uid == UID_UNSET ? sqlite3_bind_null(statement, at)
+                            : sqlite3_bind_int64(statement, at, uid);
+}
+
+/* Binds the names of the states in the mask from `first` on, as often as there are states. */
+static int bind_states(sqlite3_stmt *statement, int first, uint32_t states)
+{
+    int r = SQLITE_OK, at = first;
+
+    for (enum checkout_state s = STATE_PENDING; s < STATE_COUNT && r == SQLITE_OK; s++)
+        if (states & (1u << s))
+            r = sqlite3_bind_text(statement, at++, state_name(s), -1, SQLITE_STATIC);
+    return r;
+}
+
+int store_insert_checkout(struct store *store, struct checkout *checkout)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_INSERT_CHECKOUT, &statement);
+
+    if (r == 0)
+        r = bound(row_bind(statement, 1, &checkout_table, checkout));
+    if (r == 0)
+        r = store_run(store, statement);
+    if (r == 0)
+        checkout->id = (uint64_t)sqlite3_last_insert_rowid(store->database);
+    return r;
+}
+
+int store_update_checkout(struct store *store, const struct checkout *checkout,
+                          enum checkout_state state_old)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_UPDATE_CHECKOUT, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, checkout->id) != SQLITE_OK ||
+        bind_name(statement, 2, state_name(state_old)) != SQLITE_OK ||
+        bind_name(statement, 3, state_name(checkout->state)) != SQLITE_OK ||
+        bind_name(statement, 4, checkout->digest) != SQLITE_OK ||
+        bind_id(statement, 5, checkout->start_at) != SQLITE_OK ||
+        bind_id(statement, 6, checkout->approved_at) != SQLITE_OK ||
+        bind_id(statement, 7, checkout->use_by) != SQLITE_OK ||
+        bind_id(statement, 8, checkout->start) != SQLITE_OK ||
+        bind_id(statement, 9, checkout->end) != SQLITE_OK ||
+        bind_id(statement, 10, checkout->end_boot) != SQLITE_OK ||
+        bind_name(statement, 11, checkout->boot_id) != SQLITE_OK ||
+        bind_id(statement, 12, checkout->uses) != SQLITE_OK)
+        return -EIO;
+    r = store_run(store, statement);
+    if (r == 0 && sqlite3_changes(store->database) != 1)
+        return -ESTALE;
+    return r;
+}
+
+int store_insert_decision(struct store *store, uint64_t checkout_id, const struct decision *decision)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_INSERT_DECISION, &statement);
+
+    if (r == 0)
+        r = bound(bind_id(statement, 1, checkout_id));
+    if (r == 0)
+        r = bound(row_bind(statement, 2, &decision_table, decision));
+    return r == 0 ? store_run(store, statement) : r;
+}
+
+int store_insert_session(struct store *store, const struct session *session)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_INSERT_SESSION, &statement);
+
+    if (r == 0)
+        r = bound(row_bind(statement, 1, &session_table, session));
+    return r == 0 ? store_run(store, statement) : r;
+}
+
+int store_close_session(struct store *store, const char *session, uint64_t closed)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_CLOSE_SESSION, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_name(statement, 1, session) != SQLITE_OK || bind_id(statement, 2, closed) != SQLITE_OK)
+        return -EIO;
+    r = store_run(store, statement);
+    return r == 0 && sqlite3_changes(store->database) != 1 ? -ENOENT : r;
+}
+
+static int read_session(sqlite3_stmt *statement, struct session **ret_session)
+{
+    CLEANUP_SESSION struct session *session = calloc(1, sizeof(*session));
+    int r = session ? row_read(statement, 0, &session_table, session) : -ENOMEM;
+
+    if (r == 0)
+        *ret_session = TAKE_PTR(session);
+    return r;
+}
+
+int store_find_session(struct store *store, uint32_t pid, const char *service,
+                       struct session **ret_session)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_FIND_SESSION, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, pid) != SQLITE_OK || bind_name(statement, 2, service) != SQLITE_OK)
+        return -EIO;
+    r = sqlite3_step(statement);
+    if (r != SQLITE_ROW)
+        return r == SQLITE_DONE ? -ENOENT : -EIO;
+    return read_session(statement, ret_session);
+}
+
+int store_sessions_of(struct store *store, uint64_t checkout_id, struct session ***ret_sessions,
+                      size_t *ret_count)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    struct session **sessions = NULL;
+    size_t count = 0;
+    int step = SQLITE_ROW, r = store_statement(store, STATEMENT_SESSIONS_OF, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, checkout_id) != SQLITE_OK)
+        return -EIO;
+    while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        r = grow(&sessions, count, sizeof(struct session *));
+        if (r == 0)
+            r = read_session(statement, &sessions[count]);
+        if (r == 0)
+            count++;
+    }
+    if (r == 0 && step != SQLITE_DONE)
+        r = -EIO;
+    if (r < 0) {
+        while (count > 0)
+            session_free(sessions[--count]);
+        free(sessions);
+        return r;
+    }
+    *ret_sessions = sessions;
+    *ret_count = count;
+    return 0;
+}
+
+void store_head(const struct store *store, uint64_t *ret_seq, unsigned char ret_hash[HASH_SIZE])
+{
+    *ret_seq = store->head_seq;
+    memcpy(ret_hash, store->head_hash, HASH_SIZE);
+}
+
+int store_append_audit(struct store *store, uint64_t time, const char *event, uint64_t checkout_id,
+                       const char *record, const unsigned char hash[HASH_SIZE])
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_APPEND_AUDIT, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, store->head_seq + 1) != SQLITE_OK ||
+        bind_id(statement, 2, time) != SQLITE_OK || bind_name(statement, 3, event) != SQLITE_OK ||
+        (checkout_id ? bind_id(statement, 4, checkout_id) : sqlite3_bind_null(statement, 4)) !=
+            SQLITE_OK ||
+        bind_name(statement, 5, record) != SQLITE_OK ||
+        sqlite3_bind_blob(statement, 6, hash, HASH_SIZE, SQLITE_STATIC) != SQLITE_OK)
+        return -EIO;
+    r = store_run(store, statement);
+    if (r < 0)
+        return r;
+    store->head_seq++;
+    memcpy(store->head_hash, hash, HASH_SIZE);
+    return 0;
+}
+
+static int read_decisions(struct store *store, struct checkout *checkout)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int step = SQLITE_ROW, r = store_statement(store, STATEMENT_DECISIONS_OF, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, checkout->id) != SQLITE_OK)
+        return -EIO;
+    while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        r = grow(&checkout->decisions, checkout->n_decisions, sizeof(struct decision));
+        if (r < 0)
+            break;
+        struct decision *decision = &checkout->decisions[checkout->n_decisions++];
+
+        memset(decision, 0, sizeof(*decision));
+        r = row_read(statement, 0, &decision_table, decision);
+    }
+    return r == 0 && step != SQLITE_DONE ? -EIO : r;
+}
+
+/* The check-out of the row that the statement (SELECT id, {checkout} …) stands on. */
+static int read_checkout(struct store *store, sqlite3_stmt *statement,
+                         struct checkout **ret_checkout)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = calloc(1, sizeof(*checkout));
+    int r;
+
+    if (!checkout)
+        return -ENOMEM;
+    checkout->id = (uint64_t)sqlite3_column_int64(statement, 0);
+    r = row_read(statement, 1, &checkout_table, checkout);
+    if (r == 0)
+        r = read_decisions(store, checkout);
+    if (r == 0)
+        *ret_checkout = TAKE_PTR(checkout);
+    return r;
+}
+
+/* Every check-out that the bound statement gives. */
+static int read_checkouts(struct store *store, sqlite3_stmt *statement,
+                          struct checkouts *ret_checkouts)
+{
+    CLEANUP_CHECKOUTS struct checkouts found = {0};
+    int step = SQLITE_ROW, r = 0;
+
+    while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        r = grow(&found.items, found.count, sizeof(struct checkout *));
+        if (r == 0)
+            r = read_checkout(store, statement, &found.items[found.count]);
+        if (r == 0)
+            found.count++;
+    }
+    if (r == 0 && step != SQLITE_DONE)
+        r = -EIO;
+    if (r < 0)
+        return r;
+    *ret_checkouts = found;
+    found = (struct checkouts){0};
+    return 0;
+}
+
+int store_get_checkout(struct store *store, uint64_t id, struct checkout **ret_checkout)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_GET_CHECKOUT, &statement);
+
+    if (r < 0)
+        return r;
+    if (id > INT64_MAX)
+        return -ENOENT;
+    if (bind_id(statement, 1, id) != SQLITE_OK)
+        return -EIO;
+    r = sqlite3_step(statement);
+    if (r != SQLITE_ROW)
+        return r == SQLITE_DONE ? -ENOENT : -EIO;
+    return read_checkout(store, statement, ret_checkout);
+}
+
+int store_open_checkouts(struct store *store, uid_t person_uid, uid_t account_uid,
+                         struct checkouts *ret_checkouts)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_OPEN_CHECKOUTS, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, person_uid) != SQLITE_OK ||
+        bind_id(statement, 2, account_uid) != SQLITE_OK)
+        return -EIO;
+    return read_checkouts(store, statement, ret_checkouts);
+}
+
+int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_checkouts)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_HOLDERS, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, account_uid) != SQLITE_OK)
+        return -EIO;
+    return read_checkouts(store, statement, ret_checkouts);
+}
+
+int store_list(struct store *store, const struct checkout_filter *filter,
+               struct checkouts *ret_checkouts)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_LIST, &statement);
+
+    if (r < 0)
+        return r;
+    if (filter->after > INT64_MAX || filter->since > INT64_MAX) {
+        *ret_checkouts = (struct checkouts){0};
+        return 0;
+    }
+    if (bind_name(statement, 1, filter->person) != SQLITE_OK ||
+        bind_name(statement, 2, filter->account) != SQLITE_OK ||
+        bind_states(statement, 3, filter->states) != SQLITE_OK ||
+        bind_id(statement, 13, filter->since) != SQLITE_OK ||
+        bind_id(statement, 14, filter->until > INT64_MAX ? 0 : filter->until) != SQLITE_OK ||
+        bind_id(statement, 15, filter->after) != SQLITE_OK ||
+        bind_name(statement, 16, filter->approver) != SQLITE_OK ||
+        bind_uid(statement, 17, filter->person_uid) != SQLITE_OK ||
+        bind_id(statement, 18, filter->extends) != SQLITE_OK ||
+        bind_id(statement, 19, filter->limit) != SQLITE_OK)
+        return -EIO;
+    return read_checkouts(store, statement, ret_checkouts);
+}
+
+int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids, size_t *ret_count)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    CLEANUP_FREE uint64_t *ids = NULL;
+    size_t count = 0;
+    int step = SQLITE_ROW, r = store_statement(store, STATEMENT_DUE, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, now->wall) != SQLITE_OK ||
+        bind_id(statement, 2, now->boot) != SQLITE_OK ||
+        bind_name(statement, 3, now->boot_id) != SQLITE_OK)
+        return -EIO;
+    while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        r = grow(&ids, count, sizeof(uint64_t));
+        if (r == 0)
+            ids[count++] = (uint64_t)sqlite3_column_int64(statement, 0);
+    }
+    if (r == 0 && step != SQLITE_DONE)
+        r = -EIO;
+    if (r < 0)
+        return r;
+    *ret_ids = TAKE_PTR(ids);
+    *ret_count = count;
+    return 0;
+}
+
+/* The one number of a bound statement; NULL is 0. */
+static int read_number(sqlite3_stmt *statement, uint64_t *ret_number)
+{
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        return -EIO;
+    *ret_number = (uint64_t)sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+int store_next_due(struct store *store, const struct moment *now, uint64_t *ret_wall,
+                   uint64_t *ret_boot)
+{
+    CLEANUP_RESET sqlite3_stmt *wall = NULL, *boot = NULL;
+    uint64_t next_wall;
+    int r = store_statement(store, STATEMENT_NEXT_WALL, &wall);
+
+    if (r == 0)
+        r = store_statement(store, STATEMENT_NEXT_BOOT, &boot);
+    if (r < 0)
+        return r;
+    if (bind_id(wall, 1, now->wall) != SQLITE_OK || bind_id(boot, 1, now->boot) != SQLITE_OK ||
+        bind_name(boot, 2, now->boot_id) != SQLITE_OK)
+        return -EIO;
+    r = read_number(wall, &next_wall);
+    if (r == 0)
+        r = read_number(boot, ret_boot);
+    if (r == 0)
+        *ret_wall = next_wall;
+    return r;
+}
+
+int store_count(struct store *store, uid_t person_uid, uint32_t states, uint64_t since,
+                uint64_t *ret_count)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_COUNT_OF, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_uid(statement, 1, person_uid) != SQLITE_OK ||
+        bind_states(statement, 2, states) != SQLITE_OK || bind_id(statement, 12, since) != SQLITE_OK)
+        return -EIO;
+    return read_number(statement, ret_count);
+}
+
+int store_put_policy(struct store *store, const char *digest, uint64_t loaded, const char *text)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, STATEMENT_PUT_POLICY, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_name(statement, 1, digest) != SQLITE_OK ||
+        bind_id(statement, 2, loaded) != SQLITE_OK || bind_name(statement, 3, text) != SQLITE_OK)
+        return -EIO;
+    return store_run(store, statement);
+}
+
+uint64_t store_clock(const struct store *store)
+{
+    return store->wall_committed;
+}
+
+int store_raise_clock(struct store *store, uint64_t wall)
+{
+    sqlite3_stmt *statement;
+    int r;
+
+    if (wall <= store->wall)
+        return 0;
+    r = store_statement(store, STATEMENT_RAISE_CLOCK, &statement);
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, wall) != SQLITE_OK)
+        return -EIO;
+    r = store_run(store, statement);
+    if (r == 0)
+        store->wall = wall;
+    return r;
+}

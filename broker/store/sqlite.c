@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/rows.h"
+
+#define SCHEMA_VERSION 1
+#define APPLICATION_ID 0x70616d63 /* "pamc", so that file(1) and we can tell it from another database */
+
+static const char schema[] =
+#include "schema.sql.h"
+    ;
+
+/* In a statement's text {TABLE} stands for the table's columns and {TABLE?} for as many parameters. */
+static const char *const statement_texts[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_HEAD] = "SELECT seq, hash, record, (SELECT hash FROM audit AS before"
+                       " WHERE before.seq = audit.seq - 1)"
+                       " FROM audit ORDER BY seq DESC LIMIT 1",
+    [STATEMENT_CLOCK] = "SELECT wall FROM clock",
+    [STATEMENT_RAISE_CLOCK] = "UPDATE clock SET wall = ?1",
+    [STATEMENT_INSERT_CHECKOUT] = "INSERT INTO checkout ({checkout}) VALUES ({checkout?})",
+    [STATEMENT_UPDATE_CHECKOUT] =
+        "UPDATE checkout SET state = ?3, digest = ?4, start_at = ?5, approved_at = ?6, use_by = ?7,"
+        " start = ?8, \"end\" = ?9, end_boot = ?10, boot_id = ?11, uses = ?12"
+        " WHERE id = ?1 AND state = ?2",
+    [STATEMENT_INSERT_DECISION] =
+        "INSERT INTO decision (checkout, {decision}) VALUES (?, {decision?})",
+    [STATEMENT_INSERT_SESSION] = "INSERT INTO session ({session}) VALUES ({session?})",
+    [STATEMENT_CLOSE_SESSION] = "UPDATE session SET closed = ?2 WHERE session = ?1 AND closed = 0",
+    [STATEMENT_FIND_SESSION] = "SELECT {session} FROM session WHERE pid = ?1 AND service = ?2"
+                               " AND closed = 0 ORDER BY rowid DESC LIMIT 1",
+    [STATEMENT_SESSIONS_OF] = "SELECT {session} FROM session WHERE checkout = ?1 ORDER BY rowid",
+    [STATEMENT_APPEND_AUDIT] = "INSERT INTO audit (seq, time, event, checkout, record, hash)"
+                               " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_GET_CHECKOUT] = "SELECT id, {checkout} FROM checkout WHERE id = ?1",
+    [STATEMENT_DECISIONS_OF] =
+        "SELECT {decision} FROM decision WHERE checkout = ?1 ORDER BY rowid",
+    [STATEMENT_OPEN_CHECKOUTS] =
+        "SELECT id, {checkout} FROM checkout WHERE person_uid = ?1 AND account_uid = ?2"
+        " AND state IN ('pending', 'approved', 'active') ORDER BY id",
+    [STATEMENT_HOLDERS] = "SELECT id, {checkout} FROM checkout WHERE account_uid = ?1"
+                          " AND state IN ('approved', 'active') ORDER BY id",
+    /* ?3 to ?12: the states that are asked for, the rest NULL */
+    [STATEMENT_LIST] =
+        "SELECT id, {checkout} FROM checkout"
+        " WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR account = ?2)"
+        " AND (?3 IS NULL OR state IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))"
+        " AND (?13 = 0 OR requested >= ?13) AND (?14 = 0 OR requested < ?14) AND id > ?15"
+        " AND (?16 IS NULL OR id IN (SELECT checkout FROM decision WHERE actor = ?16))"
+        " AND (?17 IS NULL OR person_uid = ?17) AND (?18 = 0 OR extends = ?18)"
+        " ORDER BY id LIMIT ?19",
+    [STATEMENT_DUE] =
+        "SELECT id FROM checkout WHERE state = 'pending' AND lapses <= ?1"
+        " UNION SELECT id FROM checkout WHERE state = 'approved' AND"
+        "  (CASE use_by WHEN 0 THEN start_at ELSE use_by END <= ?1"
+        "   OR (boot_id != ?3 AND NOT survive_reboot))"
+        " UNION SELECT id FROM checkout WHERE state = 'active' AND"
+        "  (\"end\" <= ?1 OR (boot_id = ?3 AND end_boot <= ?2)"
+        "   OR (boot_id != ?3 AND NOT survive_reboot))"
+        " ORDER BY 1",
+    [STATEMENT_NEXT_WALL] =
+        "SELECT min(at) FROM (SELECT lapses AS at FROM checkout WHERE state = 'pending'"
+        " UNION ALL SELECT CASE use_by WHEN 0 THEN start_at ELSE use_by END"
+        "  FROM checkout WHERE state = 'approved'"
+        " UNION ALL SELECT \"end\" FROM checkout WHERE state = 'active') WHERE at > ?1",
+    [STATEMENT_NEXT_BOOT] = "SELECT min(end_boot) FROM checkout WHERE state = 'active'"
+                            " AND boot_id = ?2 AND end_boot > ?1",
+    [STATEMENT_COUNT_OF] =
+        "SELECT count(*) FROM checkout WHERE (?1 IS NULL OR person_uid = ?1) AND requested >= ?12"
+        " AND (?2 IS NULL OR state IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+    [STATEMENT_PUT_POLICY] = "INSERT OR IGNORE INTO policy (digest, loaded, text)"
+                             " VALUES (?1, ?2, ?3)",
+};
+
+DEFINE_CLEANUP(struct store *, store, store_free);
+
+static void cleanup_file(FILE **file)
+{
+    if (*file)
+        fclose(*file);
+}
+
+const char *store_problem(const struct store *store)
+{
+    return sqlite3_errmsg(store->database);
+}
+
+static void print_columns(FILE *out, const struct table *table, bool parameters)
+{
+    for (size_t i = 0; i < table->n_columns; i++)
+        fprintf(out, "%s%s", i ? ", " : "", parameters ? "?" : table->columns[i].name);
+}
+
+/* The statement's text with its {TABLE} places filled in; the caller frees. */
+static char *expand(const char *text)
+{
+    static const struct table *const tables[] = {&checkout_table, &decision_table, &session_table};
+    CLEANUP_FREE char *expanded = NULL;
+    size_t size = 0;
+    CLEANUP(cleanup_file) FILE *out = open_memstream(&expanded, &size);
+
+    if (!out)
+        return NULL;
+    while (*text) {
+        size_t plain = strcspn(text, "{");
+
+        fwrite(text, 1, plain, out);
+        text += plain;
+        if (*text != '{')
+            break;
+        size_t length = strcspn(++text, "}?");
+        bool parameters = text[length] == '?';
+
+        for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+            if (strlen(tables[i]->name) == length && strncmp(tables[i]->name, text, length) == 0)
+                print_columns(out, tables[i], parameters);
+        text += length + (parameters ? 2 : 1);
+    }
+    if (fclose(TAKE_PTR(out)) != 0)
+        return NULL;
+    return TAKE_PTR(expanded);
+}
+
+int store_statement(struct store *store, enum statement_id id, sqlite3_stmt **ret_statement)
+{
+    if (!store->statements[id]) {
+        CLEANUP_FREE char *text = expand(statement_texts[id]);
+
+        if (!text)
+            return -ENOMEM;
+        if (sqlite3_prepare_v3(store->database, text, -1, SQLITE_PREPARE_PERSISTENT,
+                               &store->statements[id], NULL) != SQLITE_OK)
+            return -EIO;
+    }
+    *ret_statement = store->statements[id];
+    return 0;
+}
+
+int store_run(struct store *store, sqlite3_stmt *statement)
+{
+    int r = sqlite3_step(statement);
+
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    if (r == SQLITE_DONE)
+        return 0;
+    return r == SQLITE_CONSTRAINT_UNIQUE || r == SQLITE_CONSTRAINT_PRIMARYKEY ? -EEXIST : -EIO;
+}
+
+static int run(struct store *store, enum statement_id id)
+{
+    sqlite3_stmt *statement;
+    int r = store_statement(store, id, &statement);
+
+    return r < 0 ? r : store_run(store, statement);
+}
+
+int store_begin(struct store *store)
+{
+    int r = run(store, STATEMENT_BEGIN);
+
+    if (r == 0)
+        store->in_transaction = true;
+    return r;
+}
+
+void store_rollback(struct store *store)
+{
+    if (!store->in_transaction)
+        return;
+    /* A failed COMMIT may have rolled back by itself; a ROLLBACK that fails for that is no failure. */
+    if (!sqlite3_get_autocommit(store->database))
+        (void)run(store, STATEMENT_ROLLBACK);
+    store->in_transaction = false;
+    store->head_seq = store->head_seq_committed;
+    memcpy(store->head_hash, store->head_hash_committed, HASH_SIZE);
+    store->wall = store->wall_committed;
+}
+
+int store_commit(struct store *store)
+{
+    int r = run(store, STATEMENT_COMMIT);
+
+    if (r < 0) {
+        store_rollback(store);
+        return r;
+    }
+    store->in_transaction = false;
+    store->head_seq_committed = store->head_seq;
+    memcpy(store->head_hash_committed, store->head_hash, HASH_SIZE);
+    store->wall_committed = store->wall;
+    return 0;
+}
+
+struct store *store_free(struct store *store)
+{
+    if (!store)
+        return NULL;
+    store_rollback(store);
+    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->database);
+    free(store);
+    return NULL;
+}
+
+/* One number that a statement without parameters gives. */
+static int query_number(struct store *store, const char *text, int64_t *ret_number)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = sqlite3_prepare_v2(store->database, text, -1, &statement, NULL);
+
+    if (r == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        *ret_number = sqlite3_column_int64(statement, 0);
+    else
+        r = -EIO;
+    sqlite3_finalize(statement);
+    return r == SQLITE_OK ? 0 : -EIO;
+}
+
+static int execute(struct store *store, const char *text)
+{
+    return sqlite3_exec(store->database, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
+}
+
+static int open_database(struct store *store, const char *path)
+{
+    if (sqlite3_open_v2(path, &store->database,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE |
+                            SQLITE_OPEN_EXRESCODE,
+                        NULL) != SQLITE_OK ||
+        sqlite3_busy_timeout(store->database, 2000) != SQLITE_OK ||
+        sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+        sqlite3_db_config(store->database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
+        sqlite3_db_config(store->database, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL) != SQLITE_OK)
+        return -EIO;
+    /* FULL: an acknowledged decision survives a power cut (WAL with NORMAL may lose it). */
+    return execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+}
+
+/* A new ledger is made under another name and appears whole or not at all: an empty file at the
+ * ledger's own name is therefore always damage. */
+static int create(const char *path, const char *directory)
+{
+    CLEANUP(cleanup_store) struct store *store = calloc(1, sizeof(*store));
+    CLEANUP_FREE char *draft = NULL;
+    CLEANUP_CLOSE int fd = -1, directory_fd = -1;
+    char *setup;
+    int r;
+
+    if (!store || asprintf(&draft, "%s.new", path) < 0)
+        return -ENOMEM;
+    if (unlink(draft) < 0 && errno != ENOENT)
+        return -errno;
+    fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || directory_fd < 0)
+        return -errno;
+    r = open_database(store, draft);
+    if (r < 0)
+        return r;
+    setup = sqlite3_mprintf("PRAGMA application_id = %d; BEGIN; %s PRAGMA user_version = %d; COMMIT;"
+                            "PRAGMA wal_checkpoint(TRUNCATE);",
+                            APPLICATION_ID, schema, SCHEMA_VERSION);
+    if (!setup)
+        return -ENOMEM;
+    r = execute(store, setup);
+    sqlite3_free(setup);
+    if (r < 0)
+        return r;
+    store = store_free(store);
+    if (fsync(fd) < 0 || rename(draft, path) < 0 || fsync(directory_fd) < 0)
+        return -errno;
+    return 0;
+}
+
+static int refuse(struct error *error, const char *path, const char *problem)
+{
+    return error_set(error, ERROR_STORAGE_FAILED,
+                     "the ledger %s %s; it was left as it is: restore it from a backup or move it "
+                     "away, then start the broker again",
+                     path, problem);
+}
+
+/* Ours, private, a plain file, in a directory where nobody else can put another in its place. */
+static int check_file(const char *path, const char *directory, struct error *error)
+{
+    struct stat file, folder;
+
+    if (stat(directory, &folder) < 0)
+        return error_set(error, ERROR_STORAGE_FAILED, "the ledger's directory %s: %s", directory,
+                         strerror(errno));
+    if (folder.st_uid != geteuid() || folder.st_mode & 022)
+        return error_set(error, ERROR_STORAGE_FAILED,
+                         "the ledger's directory %s must belong to the broker's user and be "
+                         "writable by nobody else",
+                         directory);
+    if (lstat(path, &file) < 0)
+        return errno == ENOENT ? 0
+                               : error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: %s", path,
+                                           strerror(errno));
+    if (!S_ISREG(file.st_mode) || file.st_nlink != 1)
+        return refuse(error, path, "is not a plain file");
+    if (file.st_uid != geteuid() || file.st_mode & 077)
+        return refuse(error, path, "must belong to the broker's user and be closed to all others");
+    if (file.st_size == 0)
+        return refuse(error, path, "is empty");
+    return 0;
+}
+
+static int check_database(struct store *store, const char *path, struct error *error)
+{
+    int64_t application = 0, version = 0;
+    sqlite3_stmt *check = NULL;
+    bool sound;
+
+    if (query_number(store, "PRAGMA application_id", &application) < 0 ||
+        query_number(store, "PRAGMA user_version", &version) < 0)
+        return refuse(error, path, store_problem(store));
+    if (application != APPLICATION_ID)
+        return refuse(error, path, "is some other program's database");
+    if (version > SCHEMA_VERSION)
+        return refuse(error, path, "was written by a newer pam_checkout");
+    if (version < 1)
+        return refuse(error, path, "has no version");
+    sound = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &check, NULL) ==
+                SQLITE_OK &&
+            sqlite3_step(check) == SQLITE_ROW &&
+            strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
+    sqlite3_finalize(check);
+    return sound ? 0 : refuse(error, path, "is damaged");
+}
+
+/* Reads the chain's head and proves that it belongs to its record and the one before. */
+static int read_head(struct store *store, const char *path, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *head = NULL, *clock = NULL;
+    unsigned char hash[HASH_SIZE];
+    int r;
+
+    if (store_statement(store, STATEMENT_HEAD, &head) < 0 ||
+        store_statement(store, STATEMENT_CLOCK, &clock) < 0 || sqlite3_step(clock) != SQLITE_ROW)
+        return refuse(error, path, store_problem(store));
+    store->wall = store->wall_committed = (uint64_t)sqlite3_column_int64(clock, 0);
+
+    r = sqlite3_step(head);
+    if (r == SQLITE_DONE)
+        return 0;
+    if (r != SQLITE_ROW)
+        return refuse(error, path, store_problem(store));
+
+    const unsigned char *stored = sqlite3_column_blob(head, 1);
+    const char *record = (const char *)sqlite3_column_text(head, 2);
+    const unsigned char *before = sqlite3_column_blob(head, 3);
+
+    if (!stored || !record || sqlite3_column_bytes(head, 1) != HASH_SIZE ||
+        (before && sqlite3_column_bytes(head, 3) != HASH_SIZE) ||
+        canonical_hash(before, record, hash) < 0 || memcmp(hash, stored, HASH_SIZE) != 0)
+        return refuse(error, path, "has an audit record that does not fit its hash");
+    store->head_seq = store->head_seq_committed = (uint64_t)sqlite3_column_int64(head, 0);
+    memcpy(store->head_hash, hash, HASH_SIZE);
+    memcpy(store->head_hash_committed, hash, HASH_SIZE);
+    return 0;
+}
+
+int store_open(const char *path, struct store **ret_store, struct error *error)
+{
+    CLEANUP(cleanup_store) struct store *store = calloc(1, sizeof(*store));
+    CLEANUP_FREE char *copy = strdup(path);
+    const char *directory = copy ? dirname(copy) : NULL;
+    int r;
+
+    if (!store || !directory)
+        return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
+    r = check_file(path, directory, error);
+    if (r != 0)
+        return r;
+    if (access(path, F_OK) < 0) {
+        r = create(path, directory);
+        if (r < 0)
+            return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s cannot be made: %s", path,
+                             strerror(-r));
+    }
+    if (open_database(store, path) < 0)
+        return refuse(error, path, store->database ? store_problem(store) : "cannot be opened");
+    r = check_database(store, path, error);
+    if (r == 0)
+        r = read_head(store, path, error);
+    if (r != 0)
+        return r;
+    *ret_store = TAKE_PTR(store);
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The database behind store.h: how it is opened, its transactions and its prepared statements. */
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+/* Every statement of the store; its text is in sqlite.c or made from rows.h's tables. */
+enum statement_id {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_HEAD,
+    STATEMENT_CLOCK,
+    STATEMENT_RAISE_CLOCK,
+    STATEMENT_INSERT_CHECKOUT,
+    STATEMENT_UPDATE_CHECKOUT,
+    STATEMENT_INSERT_DECISION,
+    STATEMENT_INSERT_SESSION,
+    STATEMENT_CLOSE_SESSION,
+    STATEMENT_FIND_SESSION,
+    STATEMENT_SESSIONS_OF,
+    STATEMENT_APPEND_AUDIT,
+    STATEMENT_GET_CHECKOUT,
+    STATEMENT_DECISIONS_OF,
+    STATEMENT_OPEN_CHECKOUTS,
+    STATEMENT_HOLDERS,
+    STATEMENT_LIST,
+    STATEMENT_DUE,
+    STATEMENT_NEXT_WALL,
+    STATEMENT_NEXT_BOOT,
+    STATEMENT_COUNT_OF,
+    STATEMENT_PUT_POLICY,
+    STATEMENT_COUNT
+};
+
+struct store {
+    sqlite3 *database;
+    sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared when first used */
+    bool in_transaction;
+    uint64_t head_seq, head_seq_committed;
+    unsigned char head_hash[HASH_SIZE], head_hash_committed[HASH_SIZE];
+    uint64_t wall, wall_committed;
+};
+
+/* The statement, ready to bind; borrowed from the store. 0 or -EIO. */
+int store_statement(struct store *store, enum statement_id id, sqlite3_stmt **ret_statement);
+
+/* Steps a statement that returns no rows and resets it. 0, -EEXIST for a broken uniqueness, or -EIO. */
+int store_run(struct store *store, sqlite3_stmt *statement);
+
+/* Resets the statement of a local when it goes. */
+static inline void cleanup_reset(sqlite3_stmt **statement)
+{
+    if (*statement) {
+        sqlite3_reset(*statement);
+        sqlite3_clear_bindings(*statement);
+    }
+}
+#define CLEANUP_RESET CLEANUP(cleanup_reset)

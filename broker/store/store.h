@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the ledger needs of a store. Rows in, rows out: it decides nothing. Every function returns 0
+ * or a negative errno: -EIO for what the database could not do (store_problem says what), -ENOMEM,
+ * -ENOENT where a row is missing. */
+
+#include <stdint.h>
+
+#include "core/canonical.h"
+#include "core/checkout.h"
+#include "error.h"
+
+struct store;
+
+/* Opens the ledger, making a new one only where there is no file. A file that is damaged, newer, not
+ * a regular file, not ours or open to others is refused and left alone: ERROR_STORAGE_FAILED with a
+ * sentence that says what to do. Returns 0 or that code. */
+int store_open(const char *path, struct store **ret_store, struct error *error);
+struct store *store_free(struct store *store); /* accepts NULL, returns NULL */
+
+/* The database's own words about the last failure; borrowed. */
+const char *store_problem(const struct store *store);
+
+/* A transaction that holds the write lock from its beginning. A commit that fails is rolled back. */
+int store_begin(struct store *store);
+int store_commit(struct store *store);
+void store_rollback(struct store *store); /* harmless outside one */
+
+/* Gives checkout->id. */
+int store_insert_checkout(struct store *store, struct checkout *checkout);
+
+/* Writes what may change (state, digest, window, uses). Only a row that is still in state_old:
+ * otherwise -ESTALE. */
+int store_update_checkout(struct store *store, const struct checkout *checkout,
+                          enum checkout_state state_old);
+
+/* -EEXIST if that person has decided already. */
+int store_insert_decision(struct store *store, uint64_t checkout_id,
+                          const struct decision *decision);
+
+int store_insert_session(struct store *store, const struct session *session);
+int store_close_session(struct store *store, const char *session, uint64_t closed);
+
+/* The newest open session of this process under any check-out: -ENOENT if there is none. */
+int store_find_session(struct store *store, uint32_t pid, const char *service,
+                       struct session **ret_session);
+int store_sessions_of(struct store *store, uint64_t checkout_id, struct session ***ret_sessions,
+                      size_t *ret_count);
+
+/* The last audit record: its number (0: none) and hash. */
+void store_head(const struct store *store, uint64_t *ret_seq, unsigned char ret_hash[HASH_SIZE]);
+
+/* Appends record number head + 1. checkout_id 0: none. */
+int store_append_audit(struct store *store, uint64_t time, const char *event, uint64_t checkout_id,
+                       const char *record, const unsigned char hash[HASH_SIZE]);
+
+/* Whole, with its decisions. */
+int store_get_checkout(struct store *store, uint64_t id, struct checkout **ret_checkout);
+
+/* A list that owns its members. */
+struct checkouts {
+    struct checkout **items;
+    size_t count;
+};
+void checkouts_clear(struct checkouts *checkouts);
+#define CLEANUP_CHECKOUTS CLEANUP(checkouts_clear)
+
+/* Pending, approved and active ones of a person for an account, oldest first. */
+int store_open_checkouts(struct store *store, uid_t person_uid, uid_t account_uid,
+                         struct checkouts *ret_checkouts);
+
+/* Approved and active ones of an account, whoever has them. */
+int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_checkouts);
+
+/* What store_list selects; 0, NULL and an empty mask select everything. */
+struct checkout_filter {
+    const char *person, *account;
+    uint32_t states; /* 1 << enum checkout_state */
+    uint64_t since, until; /* of the request: [since, until) */
+    uint64_t after;        /* ids above this */
+    const char *approver;  /* has decided it */
+    uid_t person_uid;      /* UID_UNSET: anybody's */
+    uint64_t extends;      /* extensions of that one */
+    size_t limit;          /* rows at most; must not be 0 */
+};
+int store_list(struct store *store, const struct checkout_filter *filter,
+               struct checkouts *ret_checkouts);
+
+/* Ids that time has done something to: pending past `lapses`, approved past their start or unused past
+ * use_by, active past an end, approved or active and of another boot. Sorted. */
+int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids, size_t *ret_count);
+
+/* The earliest of those times after now, by wall clock and by boot clock of this boot; 0: none. */
+int store_next_due(struct store *store, const struct moment *now, uint64_t *ret_wall,
+                   uint64_t *ret_boot);
+
+/* How many a person has in this state mask, asked since that time (0: ever); UID_UNSET: everybody. */
+int store_count(struct store *store, uid_t person_uid, uint32_t states, uint64_t since,
+                uint64_t *ret_count);
+
+int store_put_policy(struct store *store, const char *digest, uint64_t loaded, const char *text);
+
+/* The highest wall time that was written by earlier transactions; raising it is part of one. */
+uint64_t store_clock(const struct store *store);
+int store_raise_clock(struct store *store, uint64_t wall);
