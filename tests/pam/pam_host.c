@@ -59,7 +59,9 @@ static void print_hex(const char *kind, const char *detail, const char *text)
     fflush(stdout);
 }
 
-/* In the place of the C library's, so that the test sees what the journal would. */
+/* libpam finds these before the C library's, so that the test sees what the journal would. */
+#define INSTEAD __attribute__((visibility("default")))
+
 static void take_log(int priority, const char *format, va_list arguments)
 {
     char detail[16];
@@ -72,12 +74,12 @@ static void take_log(int priority, const char *format, va_list arguments)
     free(text);
 }
 
-void vsyslog(int priority, const char *format, va_list arguments)
+INSTEAD void vsyslog(int priority, const char *format, va_list arguments)
 {
     take_log(priority, format, arguments);
 }
 
-void syslog(int priority, const char *format, ...)
+INSTEAD void syslog(int priority, const char *format, ...)
 {
     va_list arguments;
 
@@ -87,7 +89,7 @@ void syslog(int priority, const char *format, ...)
 }
 
 void __syslog_chk(int priority, int flag, const char *format, ...);
-void __syslog_chk(int priority, int flag, const char *format, ...)
+INSTEAD void __syslog_chk(int priority, int flag, const char *format, ...)
 {
     va_list arguments;
 
@@ -97,7 +99,7 @@ void __syslog_chk(int priority, int flag, const char *format, ...)
 }
 
 void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments);
-void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments)
+INSTEAD void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments)
 {
     take_log(priority, format, arguments);
 }
