@@ -21,10 +21,12 @@ UNITS = Path("/usr/lib/systemd/system")
 LEDGER = Path("/var/lib/pam-checkout/ledger.db")
 POLICIES = Path("/etc/pam-checkout/policy.d")
 
-# What each is for: alice asks, bob and carol may approve, dave audits, erin administers, mallory
-# has no business here; oracle is an account, not a person.
+# alice asks, bob and carol may approve, dave audits, erin administers, mallory has no business here;
+# oracle is an account, not a person.
 PEOPLE = {"alice": ["ops"], "bob": ["security"], "carol": ["security", "managers"],
-          "dave": ["auditors"], "erin": ["checkout-admins"], "mallory": [], "oracle": []}
+          "dave": ["auditors"], "erin": ["checkout-admins"], "mallory": [], "oracle": [],
+          # A crowd that works in ops as alice does.
+          **{f"ops{number:02}": ["ops"] for number in range(20)}}
 GROUPS = ("ops", "security", "managers", "auditors", "checkout-admins")
 FIRST_UID = 4001
 # A broker that was built with sanitizers ends on a finding, and says where.
@@ -46,7 +48,7 @@ pending-timeout = 30min
 SUDOERS = """
 Defaults !lecture
 root ALL=(ALL:ALL) ALL
-alice ALL=(ALL:ALL) NOPASSWD: ALL
+%ops ALL=(ALL:ALL) NOPASSWD: ALL
 bob ALL=(ALL:ALL) NOPASSWD: ALL
 carol ALL=(ALL:ALL) NOPASSWD: ALL
 """
