@@ -63,6 +63,12 @@ session required pam_unix.so
 """
 
 
+def quietly(*command):
+    """Runs a command whose words matter only when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+
+
 class Host:
     """One private machine. `builds` are meson build folders, the later over the earlier."""
 
@@ -130,9 +136,9 @@ class Host:
             subprocess.run(["flock", str(lock.fileno()), "meson", "install", "--no-rebuild",
                             "--quiet", "-C", str(build)], check=True, pass_fds=[lock.fileno()],
                            stdout=subprocess.DEVNULL)
-        subprocess.run(["systemd-sysusers", "pam-checkout.conf"], check=True)
-        subprocess.run(["systemd-tmpfiles", "--create", "pam-checkout.conf"], check=True)
-        subprocess.run(["journalctl", "--update-catalog"], check=True)
+        quietly("systemd-sysusers", "pam-checkout.conf")
+        quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
+        quietly("journalctl", "--update-catalog")
 
     def _start_journal(self):
         machine_id = Path("/etc/machine-id")
@@ -248,7 +254,7 @@ class Host:
             (POLICIES / name).write_text(text)
         if settings is not None:
             (POLICIES.parent / "broker.conf").write_text(settings)
-        subprocess.run(["systemd-tmpfiles", "--create", "pam-checkout.conf"], check=True)
+        quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
 
     def pam(self, services=("sudo", "sudo-i", "su", "su-l"), account="", session=""):
         """Both phases of these services with the module, and arguments for each; None leaves the
