@@ -24,6 +24,7 @@ duration        = 1h
 pending-timeout = 30min
 """
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 
 
@@ -36,7 +37,7 @@ def tell(text):
 
 
 def show(who, text):
-    for line in text.replace("\r", "").strip("\n").split("\n"):
+    for line in COLOUR.sub("", text).replace("\r", "").strip("\n").split("\n"):
         print(f"  {DIM}{who} |{PLAIN} {line}", flush=True)
 
 

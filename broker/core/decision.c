@@ -196,40 +196,53 @@ static int copy_decision(const struct decision *decision, struct checkout *check
                : -ENOMEM;
 }
 
-/* One more approval: stores it alone, or with everything that it completes. */
-static int approve(struct ledger *ledger, const struct policy *policy, struct checkout *checkout,
-                   struct decision *decision, bool reached, const struct moment *now,
-                   struct error *error)
+/* What completes the quorum of a request for a check-out. */
+static int complete(struct ledger *ledger, const struct policy *policy, struct checkout *checkout,
+                    const struct actor *actor, const char *reason, const struct moment *now,
+                    struct changes *changes, struct error *error)
 {
-    struct actor actor = {decision->actor, decision->actor_uid, decision->actor_loginuid};
-    struct change changes[3] = {{.kind = EVENT_DECISION,
-                                 .life = LIFE_DECIDED,
-                                 .checkout = checkout,
-                                 .actor = &actor,
-                                 .reason = decision->reason,
-                                 .decision = decision}};
-    size_t n_changes = 1;
-    int r;
+    int r = request_check_exclusive(ledger, policy, checkout, now, error);
 
+    if (r != 0)
+        return r;
+    checkout_approve(checkout, policy, now);
+    changes->items[changes->count++] = (struct change){.kind = EVENT_APPROVED,
+                                                       .life = LIFE_APPROVED,
+                                                       .checkout = checkout,
+                                                       .actor = actor,
+                                                       .reason = reason};
+    if (checkout_starts_now(checkout, now)) {
+        checkout_open_window(checkout, now->wall, now);
+        changes->items[changes->count++] = (struct change){
+            .kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout};
+    }
+    return 0;
+}
+
+/* Stores one more approval, behind the changes that are there already, with everything that it
+ * completes. */
+static int approve(struct ledger *ledger, const struct policy *policy, struct checkout *checkout,
+                   const struct decision *decision, bool reached, const struct moment *now,
+                   struct changes *changes, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *extended = NULL;
+    struct actor actor = {decision->actor, decision->actor_uid, decision->actor_loginuid};
+    int r = 0;
+
+    changes->items[changes->count++] = (struct change){.kind = EVENT_DECISION,
+                                                       .life = LIFE_DECIDED,
+                                                       .checkout = checkout,
+                                                       .actor = &actor,
+                                                       .reason = decision->reason,
+                                                       .decision = decision};
     if (copy_decision(decision, checkout) < 0)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    if (reached) {
-        r = request_check_exclusive(ledger, policy, checkout, now, error);
-        if (r != 0)
-            return r;
-        checkout_approve(checkout, policy, now);
-        changes[n_changes++] = (struct change){.kind = EVENT_APPROVED,
-                                               .life = LIFE_APPROVED,
-                                               .checkout = checkout,
-                                               .actor = &actor,
-                                               .reason = decision->reason};
-        if (checkout_starts_now(checkout, now)) {
-            checkout_open_window(checkout, now->wall, now);
-            changes[n_changes++] = (struct change){
-                .kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout};
-        }
-    }
-    return ledger_commit(ledger, changes, n_changes, now, error);
+    if (reached && checkout->extends)
+        r = extension_complete(ledger, policy, checkout, &actor, decision->reason, now, &extended,
+                               changes, error);
+    else if (reached)
+        r = complete(ledger, policy, checkout, &actor, decision->reason, now, changes, error);
+    return r == 0 ? ledger_commit(ledger, changes->items, changes->count, now, error) : r;
 }
 
 /* Loads a request that somebody wants to decide about, after time has done its work. */
@@ -294,6 +307,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     const struct policy *policy = NULL;
     struct approval approvals[APPROVALS_MAX + 1];
     size_t n_approvals = 0;
+    struct changes changes = {0};
     const char *term;
     CLEANUP_FREE char *term_copy = NULL;
     int r = load_pending(ledger, id, caller, roster, now, &person, &policy, &checkout, error);
@@ -335,7 +349,77 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     return approve(ledger, policy, checkout, &decision,
                    quorum_evaluate(policy->quorum, &policy->approvers, approvals, n_approvals)
                        .reached,
-                   now, error);
+                   now, &changes, error);
+}
+
+int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
+                 const struct caller *caller, struct roster *roster, const struct moment *now,
+                 uint64_t *ret_id, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    const struct identity *granter = NULL, *person = NULL, *account = NULL;
+    struct draft draft = {.person_loginuid = LOGINUID_UNSET,
+                          .reason = request->reason,
+                          .reason_source = "granter",
+                          .ticket = request->ticket,
+                          .to = request->to,
+                          .door = request->door,
+                          .duration = request->duration,
+                          .start = request->start};
+    struct changes changes = {0};
+    struct approval approval;
+    const char *term;
+    int r = ledger_identify(caller, roster, &granter, error);
+    int person_r = request_find_user(roster, person_name, &person, error);
+    int account_r = request_find_user(roster, request->account, &account, error);
+
+    if (r == -EAGAIN || person_r == -EAGAIN || account_r == -EAGAIN)
+        return -EAGAIN;
+    if (r != 0 || person_r != 0 || account_r != 0)
+        return r ? r : person_r ? person_r : account_r;
+    draft.person = person;
+    draft.account = account;
+    r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
+    if (r == 0 && !draft.policy->approval_required)
+        r = error_set(error, ERROR_POLICY_REFUSED,
+                      "policy %s asks for no approval: %s can request it without you",
+                      draft.policy->name, person->name);
+    if (r == 0)
+        r = request_draw_up(ledger, &draft, roster, now, &checkout, error);
+    if (r == 0)
+        r = check_decider(draft.policy, checkout, caller, granter, error);
+    if (r != 0)
+        return r;
+    term = quorum_term_for(draft.policy->quorum, &draft.policy->approvers, NULL, 0, granter);
+    if (!term)
+        return error_set(error, ERROR_NOT_PERMITTED,
+                         "policy %s asks others first: let %s request it",
+                         draft.policy->name, person->name);
+
+    CLEANUP_FREE char *term_copy = *term ? strdup(term) : NULL;
+    struct actor actor = {granter->name, caller->uid, caller->loginuid};
+    struct decision decision = {.actor = granter->name,
+                                .actor_uid = caller->uid,
+                                .actor_loginuid = caller->loginuid,
+                                .verdict = DECISION_APPROVE,
+                                .reason = (char *)request->reason,
+                                .time = now->wall,
+                                .term = term_copy};
+
+    if (*term && !term_copy)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    changes.items[changes.count++] = (struct change){.kind = EVENT_REQUESTED,
+                                                     .life = LIFE_REQUESTED,
+                                                     .checkout = checkout,
+                                                     .actor = &actor};
+    approval = (struct approval){granter, now->wall};
+    r = approve(ledger, draft.policy, checkout, &decision,
+                quorum_evaluate(draft.policy->quorum, &draft.policy->approvers, &approval, 1)
+                    .reached,
+                now, &changes, error);
+    if (r == 0)
+        *ret_id = checkout->id;
+    return r;
 }
 
 /* ---- the other decisions ---- */

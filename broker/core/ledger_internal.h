@@ -54,6 +54,12 @@ int ledger_commit(struct ledger *ledger, const struct change *changes, size_t co
 
 #define LEDGER_CHANGES_MAX 8
 
+/* Changes that are put together step by step. */
+struct changes {
+    struct change items[LEDGER_CHANGES_MAX];
+    size_t count;
+};
+
 /* 0, or ERROR_STORAGE_FAILED with a sentence; for a negative errno of the store. */
 int ledger_storage_error(const struct ledger *ledger, int r, struct error *error);
 
@@ -83,11 +89,16 @@ struct draft {
     const char *reason, *ticket, *reason_source, *to;
     unsigned door;
     uint64_t duration, start;
+    uint64_t extends; /* the check-out that gets more time; 0: none */
     bool waiting;
 };
 
-/* Files it: checks it against the policy, the caps and whether anybody could approve it. Returns 0,
- * -EAGAIN (the roster), or an error code. */
+/* Checks it against the policy, the caps and whether anybody could approve it, and makes the check-out of
+ * it without storing it. Returns 0, -EAGAIN (the roster), or an error code. */
+int request_draw_up(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                    const struct moment *now, struct checkout **ret_checkout, struct error *error);
+
+/* The same, and stores it. */
 int request_file(struct ledger *ledger, const struct draft *draft, struct roster *roster,
                  const struct moment *now, struct checkout **ret_checkout, struct error *error);
 
@@ -96,6 +107,23 @@ int request_file(struct ledger *ledger, const struct draft *draft, struct roster
 int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
                             const struct checkout *checkout, const struct moment *now,
                             struct error *error);
+
+/* Today's deciding policy for a request of that person: 0, -EAGAIN, or why there is none. */
+int request_decide(struct ledger *ledger, const struct request *request,
+                   const struct identity *person, const struct identity *account,
+                   struct roster *roster, const struct moment *now,
+                   const struct policy **ret_policy, struct error *error);
+
+/* A person or account by name: 0, -EAGAIN, or ERROR_NOT_FOUND and the like. */
+int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
+                      struct error *error);
+
+/* The quorum of an extension is reached: moves the end of the check-out that it extends, which is handed
+ * over in *ret_extended and must live until the commit. */
+int extension_complete(struct ledger *ledger, const struct policy *policy,
+                       struct checkout *extension, const struct actor *actor, const char *reason,
+                       const struct moment *now, struct checkout **ret_extended,
+                       struct changes *changes, struct error *error);
 
 /* The caller as a person, with groups where the name service tells them. 0, -EAGAIN, or an error. */
 int ledger_identify(const struct caller *caller, struct roster *roster,

@@ -137,7 +137,7 @@ static int check_caps(struct ledger *ledger, const struct draft *draft, const st
         r = store_count(ledger->store, UID_UNSET, 1u << STATE_PENDING, 0, &all);
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    if (draft->policy->max_open && open >= draft->policy->max_open)
+    if (!draft->extends && draft->policy->max_open && open >= draft->policy->max_open)
         return error_set(error, ERROR_LIMIT_REACHED,
                          "policy %s allows %llu open requests and check-outs at a time and you have "
                          "%llu: cancel or check in one first (checkoutctl list --mine)",
@@ -244,23 +244,17 @@ static struct checkout *checkout_from(const struct ledger *ledger, const struct 
     checkout->lapses = now->wall + draft->policy->pending_timeout;
     checkout->duration = seconds;
     checkout->start_at = draft->start;
+    checkout->extends = draft->extends;
     checkout->survive_reboot = draft->policy->survive_reboot;
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
     return failed ? NULL : TAKE_PTR(checkout);
 }
 
-int request_file(struct ledger *ledger, const struct draft *draft, struct roster *roster,
-                 const struct moment *now, struct checkout **ret_checkout, struct error *error)
+int request_draw_up(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                    const struct moment *now, struct checkout **ret_checkout, struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct policy *policy = draft->policy;
-    struct actor actor = {draft->person->name, draft->person->uid, draft->person_loginuid};
-    struct change changes[2] = {{.kind = EVENT_REQUESTED,
-                                 .life = LIFE_REQUESTED,
-                                 .actor = &actor,
-                                 .login = draft->login},
-                                {.kind = EVENT_STARTED, .life = LIFE_STARTED}};
-    size_t n_changes = 1;
     uint64_t seconds = 0;
     int r = policy_check_request(policy, draft->reason, draft->ticket, draft->duration, &seconds,
                                  error);
@@ -279,17 +273,36 @@ int request_file(struct ledger *ledger, const struct draft *draft, struct roster
     checkout = checkout_from(ledger, draft, seconds, now);
     if (!checkout)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    /* Nobody decides after the scheduled start has gone by unnoticed: the request waits until then. */
+    /* What starts later can be decided until then. */
     if (draft->start && checkout->lapses < draft->start)
         checkout->lapses = draft->start;
     r = request_check_exclusive(ledger, policy, checkout, now, error);
     if (r != 0)
         return r;
-    if (!policy->approval_required) {
+    *ret_checkout = TAKE_PTR(checkout);
+    return 0;
+}
+
+int request_file(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                 const struct moment *now, struct checkout **ret_checkout, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct actor actor = {draft->person->name, draft->person->uid, draft->person_loginuid};
+    struct change changes[2] = {{.kind = EVENT_REQUESTED,
+                                 .life = LIFE_REQUESTED,
+                                 .actor = &actor,
+                                 .login = draft->login},
+                                {.kind = EVENT_STARTED, .life = LIFE_STARTED}};
+    size_t n_changes = 1;
+    int r = request_draw_up(ledger, draft, roster, now, &checkout, error);
+
+    if (r != 0)
+        return r;
+    if (!draft->policy->approval_required) {
         changes[0].kind = EVENT_APPROVED;
         changes[0].life = LIFE_AUTO_APPROVED;
         changes[0].reason = "the policy asks for no approval";
-        checkout_approve(checkout, policy, now);
+        checkout_approve(checkout, draft->policy, now);
         if (checkout_starts_now(checkout, now)) {
             checkout_open_window(checkout, now->wall, now);
             n_changes = 2;
@@ -322,6 +335,19 @@ int ledger_identify(const struct caller *caller, struct roster *roster,
                          ? "your uid %u has no name on this host"
                          : "the name service did not say in time who uid %u is: try again",
                      (unsigned)caller->uid);
+}
+
+int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
+                      struct error *error)
+{
+    int r = roster_user(roster, name, false, ret_user);
+
+    if (r == 0 || r == -EAGAIN)
+        return r;
+    return error_set(error, r == -ENOENT ? ERROR_NOT_FOUND : ERROR_POLICY_REFUSED,
+                     r == -ENOENT ? "there is no user %s on this host"
+                                  : "the name service did not say in time who %s is: try again",
+                     name);
 }
 
 /* The open request that asks for the same thing, NULL if there is none. */
@@ -367,10 +393,10 @@ static int refuse_request(const struct policy_answer *answer, const struct ident
     }
 }
 
-static int request_decide(struct ledger *ledger, const struct request *request,
-                          const struct identity *person, const struct identity *account,
-                          struct roster *roster, const struct moment *now,
-                          const struct policy **ret_policy, struct error *error)
+int request_decide(struct ledger *ledger, const struct request *request,
+                   const struct identity *person, const struct identity *account,
+                   struct roster *roster, const struct moment *now,
+                   const struct policy **ret_policy, struct error *error)
 {
     struct policy_question question = {.person = person,
                                        .account = account,
@@ -391,8 +417,9 @@ static int request_decide(struct ledger *ledger, const struct request *request,
             return r;
         if (r < 0)
             return error_set(error, ERROR_POLICY_REFUSED,
-                             "the name service did not say in time which groups you are in: try "
-                             "again");
+                             "the name service did not say in time which groups %s is in: try "
+                             "again",
+                             person->name);
         answer = policy_decide(ledger->policies, &question);
     }
     if (answer.verdict != POLICY_DECIDES)
@@ -411,18 +438,12 @@ int ledger_request(struct ledger *ledger, const struct request *request, const s
     const struct checkout *same;
     struct draft draft;
     int r = ledger_identify(caller, roster, &person, error);
-    int account_r = roster_user(roster, request->account, false, &account);
+    int account_r = request_find_user(roster, request->account, &account, error);
 
     if (r == -EAGAIN || account_r == -EAGAIN)
         return -EAGAIN;
-    if (r != 0)
-        return r;
-    if (account_r < 0)
-        return error_set(error, account_r == -ENOENT ? ERROR_NOT_FOUND : ERROR_POLICY_REFUSED,
-                         account_r == -ENOENT
-                             ? "there is no account %s on this host"
-                             : "the name service did not say in time who %s is: try again",
-                         request->account);
+    if (r != 0 || account_r != 0)
+        return r ? r : account_r;
 
     draft = (struct draft){.person = person,
                            .account = account,

@@ -21,10 +21,12 @@ UNITS = Path("/usr/lib/systemd/system")
 LEDGER = Path("/var/lib/pam-checkout/ledger.db")
 POLICIES = Path("/etc/pam-checkout/policy.d")
 
-# What each is for: alice asks, bob and carol may approve, dave audits, erin administers, mallory
-# has no business here; oracle is an account, not a person.
+# alice asks, bob and carol may approve, dave audits, erin administers, mallory has no business here;
+# oracle is an account, not a person.
 PEOPLE = {"alice": ["ops"], "bob": ["security"], "carol": ["security", "managers"],
-          "dave": ["auditors"], "erin": ["checkout-admins"], "mallory": [], "oracle": []}
+          "dave": ["auditors"], "erin": ["checkout-admins"], "mallory": [], "oracle": [],
+          # A crowd that works in ops as alice does.
+          **{f"ops{number:02}": ["ops"] for number in range(20)}}
 GROUPS = ("ops", "security", "managers", "auditors", "checkout-admins")
 FIRST_UID = 4001
 # A broker that was built with sanitizers ends on a finding, and says where.
@@ -46,7 +48,7 @@ pending-timeout = 30min
 SUDOERS = """
 Defaults !lecture
 root ALL=(ALL:ALL) ALL
-alice ALL=(ALL:ALL) NOPASSWD: ALL
+%ops ALL=(ALL:ALL) NOPASSWD: ALL
 bob ALL=(ALL:ALL) NOPASSWD: ALL
 carol ALL=(ALL:ALL) NOPASSWD: ALL
 """
@@ -59,6 +61,12 @@ account required pam_unix.so
 session required pam_unix.so
 {session}
 """
+
+
+def quietly(*command):
+    """Runs a command whose words matter only when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 class Host:
@@ -128,9 +136,9 @@ class Host:
             subprocess.run(["flock", str(lock.fileno()), "meson", "install", "--no-rebuild",
                             "--quiet", "-C", str(build)], check=True, pass_fds=[lock.fileno()],
                            stdout=subprocess.DEVNULL)
-        subprocess.run(["systemd-sysusers", "pam-checkout.conf"], check=True)
-        subprocess.run(["systemd-tmpfiles", "--create", "pam-checkout.conf"], check=True)
-        subprocess.run(["journalctl", "--update-catalog"], check=True)
+        quietly("systemd-sysusers", "pam-checkout.conf")
+        quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
+        quietly("journalctl", "--update-catalog")
 
     def _start_journal(self):
         machine_id = Path("/etc/machine-id")
@@ -246,7 +254,7 @@ class Host:
             (POLICIES / name).write_text(text)
         if settings is not None:
             (POLICIES.parent / "broker.conf").write_text(settings)
-        subprocess.run(["systemd-tmpfiles", "--create", "pam-checkout.conf"], check=True)
+        quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
 
     def pam(self, services=("sudo", "sudo-i", "su", "su-l"), account="", session=""):
         """Both phases of these services with the module, and arguments for each; None leaves the
