@@ -2,6 +2,7 @@
 """Waiting for a decision: how it ends, and what it survives."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -152,6 +153,27 @@ def test_other_signals_do_not_end_it(host):
     with FakeGate(host.gate_path, answering(FILED, wait_for_test)):
         outcome = host.run("account", arguments=WAIT)
     assert outcome.codes == {"account": PAM_SUCCESS} and decide
+
+
+def test_nothing_is_inherited(host):
+    """A program that the host starts in the meantime gets neither socket nor signalfd."""
+    kinds = []
+
+    def look(connection, call):
+        directory = f"/proc/{call.login['pid']}"
+        for number in os.listdir(f"{directory}/fd"):
+            target = os.readlink(f"{directory}/fd/{number}")
+            with open(f"{directory}/fdinfo/{number}", encoding="ascii") as info:
+                flags = int(re.search(r"flags:\s*(\d+)", info.read()).group(1), 8)
+            if "socket" in target or "signalfd" in target:
+                kinds.append(target.split(":")[0])
+                assert flags & os.O_CLOEXEC, target
+        connection.send(reply(call, "allow", 17, 0, ""))
+
+    with FakeGate(host.gate_path, answering(FILED, look)):
+        outcome = host.run("account", arguments=WAIT)
+    assert outcome.codes == {"account": PAM_SUCCESS}
+    assert sorted(kinds) == ["anon_inode", "socket"]
 
 
 def test_killed_waiter_is_noticed(host):
