@@ -47,7 +47,8 @@ struct broker {
     struct waiters *waiters;
     struct journal *journal;
     struct reload *reload;
-    bool reload_again;
+    uint64_t reloads_begun, reloads_done;
+    bool reload_again; /* something may have been written that the one under way has not seen */
     struct bus bus;
     struct people_server *people;
     struct gate_server *gate;
@@ -145,6 +146,7 @@ static void on_reloaded(const char *problem, void *userdata)
                  ledger_policies(broker->ledger) ? "the policies from before stay in force"
                                                  : "every login is refused until this is mended");
     broker->reload = reload_free(broker->reload);
+    people_answer_reload(&broker->bus, ++broker->reloads_done, problem);
     if (!broker->gate && open_doors(broker) < 0)
         sd_event_exit(broker->event, EXIT_FAILURE);
     else if (broker->reload_again && start_reload(broker) < 0)
@@ -156,8 +158,18 @@ static int start_reload(struct broker *broker)
     broker->reload_again = broker->reload != NULL;
     if (broker->reload)
         return 0;
+    broker->reloads_begun++;
     return reload_start(broker->ledger, broker->names, broker->event,
                         broker->settings->policy_directory, on_reloaded, broker, &broker->reload);
+}
+
+static uint64_t on_reload_asked(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    if (start_reload(broker) < 0)
+        return 0;
+    return broker->reloads_begun + (broker->reload_again ? 1 : 0);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -248,7 +260,9 @@ static int start(struct broker *broker)
     broker->bus = (struct bus){.event = broker->event,
                                .ledger = broker->ledger,
                                .names = broker->names,
-                               .waiters = broker->waiters};
+                               .waiters = broker->waiters,
+                               .reload = on_reload_asked,
+                               .userdata = broker};
     LIST_INIT(&broker->bus.calls);
     if (people_server_new(&broker->bus, broker->settings->bus, on_bus_lost, broker, &broker->people,
                           &error) != 0) {
