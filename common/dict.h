@@ -61,8 +61,8 @@ struct dict_schema {
 int dict_read(DBusMessageIter *iter, const struct dict_schema *schema, void *target,
               struct error *error);
 
-/* Closes what dict_read duplicated (file descriptors); harmless on a zeroed struct whose fds are -1,
- * which is what every failed dict_read leaves. */
+/* Closes what dict_read duplicated (file descriptors); harmless on a zeroed struct whose fds are
+ * -1, which is what every failed dict_read leaves. */
 void dict_release(const struct dict_schema *schema, void *target);
 
 /* Appends *source as a{sv}. Returns 0; -EINVAL if a string is not UTF-8 (libdbus would abort) or a

@@ -172,6 +172,17 @@ enum policy_match policy_match(const struct policy *policy, const struct policy_
     return policy_in_hours(policy, question->wall) ? MATCH_DECIDES : MATCH_OUTSIDE_HOURS;
 }
 
+const char *policy_verdict_name(enum policy_verdict verdict)
+{
+    static const char *const names[] = {
+        [POLICY_UNMANAGED] = "unmanaged", [POLICY_EXEMPT] = "exempt",
+        [POLICY_NOBODY] = "nobody",       [POLICY_OUTSIDE_HOURS] = "outside-hours",
+        [POLICY_DECIDES] = "decides",     [POLICY_NEEDS_GROUPS] = "unknown",
+    };
+
+    return (unsigned)verdict <= POLICY_NEEDS_GROUPS ? names[verdict] : names[POLICY_NOBODY];
+}
+
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question)
 {

@@ -135,6 +135,9 @@ enum policy_verdict {
     POLICY_NEEDS_GROUPS, /* cannot be said before the person's groups are known */
 };
 
+/* "decides", "unmanaged" and so on; never NULL. */
+const char *policy_verdict_name(enum policy_verdict verdict);
+
 struct policy_answer {
     enum policy_verdict verdict;
     const struct policy *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */

@@ -127,7 +127,8 @@ class Codegen(unittest.TestCase):
         for document in ("", "<node", "<other/>", "<node/>", '<node name="/a"><interface/></node>',
                          '<node><interface name="a.B"><method name="A"/></interface></node>',
                          '<node name="/a"><interface name="a.B"/><interface name="a.C"/></node>',
-                         '<node name="/a"><interface name="B"><method name="A"/></interface></node>'):
+                         '<node name="/a"><interface name="B"><method name="A"/></interface>'
+                         "</node>"):
             with self.subTest(document=document):
                 self.refused("", document=document)
 
