@@ -52,3 +52,9 @@
 /* Rows of one List reply. */
 #define LIMIT_LIST_ROWS 1000
 #define LIMIT_LIST_DEFAULT 100
+
+/* Requests: what one person may have waiting, what all may have waiting together, and how many one
+ * person may file within a minute. More is a script gone wild; approvers could not read it anyway. */
+#define LIMIT_PENDING_PERSON 20
+#define LIMIT_PENDING_TOTAL 10000
+#define LIMIT_REQUESTS_PER_MINUTE 20

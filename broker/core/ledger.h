@@ -114,6 +114,17 @@ int ledger_request(struct ledger *ledger, const struct request *request, const s
                    struct roster *roster, const struct moment *now, uint64_t *ret_id,
                    struct error *error);
 
+/* A request of somebody else's together with the caller's approval; the quorum stays what it is. */
+int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
+                 const struct caller *caller, struct roster *roster, const struct moment *now,
+                 uint64_t *ret_id, struct error *error);
+
+/* Asks for `seconds` more on a check-out of one's own; decided like any other request. The id is the
+ * extension's, or that of the one that is pending already. */
+int ledger_extend(struct ledger *ledger, uint64_t id, uint64_t seconds, const char *reason,
+                  const struct caller *caller, struct roster *roster, const struct moment *now,
+                  uint64_t *ret_id, struct error *error);
+
 struct approval_terms {
     const char *digest; /* of what was shown */
     const char *reason; /* NULL: none */

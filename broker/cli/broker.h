@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The broker's methods, one function each. All return 0 or an exit code with *failure filled in;
+ * texts must have been checked (arguments.h). */
+
+#include "broker1.h"
+#include "cli/client.h"
+#include "cli/value.h"
+
+int broker_request(struct client *client, const char *account,
+                   const struct broker1_options *options, uint64_t *ret_id,
+                   struct failure *failure);
+
+int broker_approve(struct client *client, uint64_t id, const struct broker1_approval *approval,
+                   struct failure *failure);
+int broker_deny(struct client *client, uint64_t id, const char *reason, struct failure *failure);
+int broker_revoke(struct client *client, uint64_t id, const char *reason, struct failure *failure);
+int broker_cancel(struct client *client, uint64_t id, struct failure *failure);
+int broker_check_in(struct client *client, uint64_t id, struct failure *failure);
+
+/* An object that has this id. The caller owns it. */
+int broker_get(struct client *client, uint64_t id, json_t **ret_checkout, struct failure *failure);
+
+/* Called with each check-out; what it returns, other than 0, ends the listing and is returned. */
+typedef int (*broker_each)(json_t *checkout, void *userdata);
+
+/* All check-outs that the filter lets through, in ascending order, however many pages that takes.
+ */
+int broker_list(struct client *client, const struct broker1_filter *filter, broker_each each,
+                void *userdata, struct failure *failure);

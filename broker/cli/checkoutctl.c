@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/arguments.h"
+#include "cli/cli.h"
+
+static const struct command commands[] = {
+    {"request", "ACCOUNT [OPTION…]", "Ask to enter an account.",
+     "      --reason TEXT    why; the approvers read it\n"
+     "      --ticket ID      the change or incident it belongs to\n"
+     "      --for DURATION   how long, such as 90min or \"1h 30min\"\n"
+     "      --start TIME     not before: \"2026-11-23 09:00\", \"09:00\" (the next), \"+2h\"\n"
+     "      --door NAME      open only this door: sudo, su, ssh or login\n"
+     "      --to NAME        whom you would like to decide\n"
+     "      --wait[=DURATION]  stay until it is decided; exit 0 approved, 1 denied, 3 neither\n",
+     command_request},
+    {"list", "[OPTION…]", "List the requests and check-outs that you may see; open ones only.",
+     "      --all            those that have ended too\n"
+     "      --mine           those that you made\n"
+     "      --decidable      those that wait for your decision\n"
+     "      --state STATE[,STATE…]\n"
+     "                       those in these states\n"
+     "      --person NAME    those of this person\n"
+     "      --account NAME   those for this account\n"
+     "      --approver NAME  those that this person decided\n"
+     "      --since TIME, --until TIME\n"
+     "                       those made between: \"2026-11-22 09:00\", \"09:00\", \"-2h\"\n",
+     command_list},
+    {"show", "ID", "Show everything about one request, with its decisions in order.", "",
+     command_show},
+    {"approve", "ID… [OPTION…]", "Approve requests. On a terminal each is shown and you are asked.",
+     "      --for DURATION   no longer than this\n"
+     "      --start TIME     not before this\n"
+     "      --reason TEXT    a remark; the person reads it\n"
+     "      --yes            ask nothing\n",
+     command_approve},
+    {"deny", "ID… --reason TEXT", "Deny requests.",
+     "      --reason TEXT    why; the person reads it\n", command_deny},
+    {"cancel", "ID", "Withdraw a request of yours that is still pending.", "", command_cancel},
+    {"checkin", "ID", "Give a check-out of yours back before its time.", "", command_checkin},
+    {"revoke", "ID… --reason TEXT", "Take check-outs back; their sessions end.",
+     "      --reason TEXT    why; the person reads it\n", command_revoke},
+    {"watch", "", "Show what is open, then every change, until you end it.", "", command_watch},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void help(FILE *stream)
+{
+    fputs("Usage: checkoutctl COMMAND [OPTION…]\n\n"
+          "Ask for privileged accounts, and decide who gets them.\n\n",
+          stream);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs(
+        "\ncheckoutctl COMMAND --help tells more; so does checkoutctl(1).\n"
+        "Exit: 0 done, 1 refused, 2 usage, 3 waited in vain, 4 no broker, 5 sent and not known.\n",
+        stream);
+}
+
+/* A descriptor below 3 that is closed would be given to the bus connection, and what is printed
+ * would be sent there. These fail when they are used, as closed ones do. */
+static int fill_standard_fds(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return -1;
+    }
+    return 0;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+
+    cli->output.json = arguments_ask_json(argc, argv);
+    if (!name) {
+        help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+        cli->command = argc > 2 ? command_find(argv[2]) : NULL;
+        if (cli->command)
+            arguments_help(cli, cli->command);
+        else if (argc > 2)
+            return arguments_wrong(cli, "there is no command \"%.100s\"", argv[2]);
+        else
+            help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("checkoutctl " CHECKOUT_VERSION);
+        return EXIT_DONE;
+    }
+    cli->command = command_find(name);
+    if (!cli->command)
+        return arguments_wrong(cli, "there is no command \"%.100s\"", name);
+    return cli->command->run(cli, argc - 1, argv + 1);
+}
+
+/* Output that got lost is a failure of whoever asked for output, and only worth a remark where
+ * something was done: the exit code says whether it was. */
+static int finish(struct cli *cli, int result)
+{
+    bool lost = ferror(stdout) != 0;
+    int error = 0;
+
+    if (result == CLI_STOP)
+        result = EXIT_DONE;
+    if (fclose(stdout) != 0) {
+        lost = true;
+        error = errno;
+    }
+    if (cli->output.failed) {
+        lost = true;
+        error = ENOMEM;
+    }
+    if (!lost)
+        return result;
+    /* A reader who has seen enough (`| head`) needs no telling. */
+    if (error != EPIPE || cli->wrote)
+        output_line(&cli->output, stderr, "checkoutctl: %scannot write to standard output%s%s",
+                    cli->wrote ? "it was done, but checkoutctl " : "", error ? ": " : "",
+                    error ? strerror(error) : "");
+    return result == EXIT_DONE && !cli->wrote ? EXIT_REFUSED : result;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {0};
+
+    if (fill_standard_fds() < 0)
+        return EXIT_REFUSED;
+    /* A reader that goes away must not end us between asking and telling. */
+    signal(SIGPIPE, SIG_IGN);
+    output_init(&cli.output);
+    return finish(&cli, run(&cli, argc, argv));
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What goes to people and scripts. Whole lines are escaped, so that a terminal shows what somebody
+ * else wrote and obeys nothing of it. */
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cli/failure.h"
+
+enum output_colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
+
+struct output {
+    bool json;
+    bool utf8;   /* what the user's locale says; without it a terminal gets ASCII alone */
+    bool colour; /* on a terminal where NO_COLOR is not set */
+    bool failed; /* something could not be written, for want of memory */
+};
+
+/* Sets the locale for widths too. */
+void output_init(struct output *output);
+
+/* Escapes one text; the caller frees. NULL when out of memory. `stream` is where it will go. */
+char *output_escape(const struct output *output, FILE *stream, const char *text);
+
+/* Formats, escapes the whole, and writes it: output_line with an end of line. */
+void output_line(struct output *output, FILE *stream, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void output_part(struct output *output, FILE *stream, enum output_colour colour, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
+
+/* The sequence that libsmartcols takes for a colour ("green"), or NULL. */
+const char *output_colour_name(enum output_colour colour);
+
+/* One object a line. Beyond ASCII everything is escaped (\uXXXX): the same to every reader of JSON,
+ * and nothing in it can turn round what a terminal shows. */
+void output_json(struct output *output, FILE *stream, const json_t *value);
+
+/* Says on stderr what went wrong, and returns failure->exit. id 0: it concerns no request by
+ * number. */
+int output_failure(struct output *output, const struct failure *failure, uint64_t id);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/arguments.h"
+#include "cli/broker.h"
+#include "cli/result.h"
+#include "cli/view.h"
+#include "cli/wait.h"
+#include "text.h"
+
+enum { REASON, TICKET, FOR, START, DOOR, TO, WAIT, N_OPTIONS };
+
+/* The options as the broker takes them. Returns 0 or EXIT_USAGE after telling the user. */
+static int fill_options(struct cli *cli, const struct argument *arguments,
+                        struct broker1_options *ret_options)
+{
+    struct broker1_options options = BROKER1_OPTIONS_INIT;
+
+    options.reason = arguments[REASON].text;
+    options.ticket = arguments[TICKET].text;
+    options.door = arguments[DOOR].text;
+    options.to = arguments[TO].text;
+    if (arguments[FOR].given) {
+        options.duration = arguments[FOR].number;
+        options.has |= BROKER1_OPTIONS_HAS_DURATION;
+    }
+    if (arguments[START].given) {
+        if (arguments[START].number < (uint64_t)time(NULL))
+            return arguments_wrong(cli, "--start: \"%.100s\" has passed", arguments[START].text);
+        options.start = arguments[START].number;
+        options.has |= BROKER1_OPTIONS_HAS_START;
+    }
+    *ret_options = options;
+    return 0;
+}
+
+static bool is_pending(const json_t *checkout)
+{
+    const char *state = value_text(checkout, "state");
+
+    return state && strcmp(state, "pending") == 0;
+}
+
+/* It was filed: from here on nothing may look as if it was not. */
+static int tell_filed(struct cli *cli, struct client *client, uint64_t id, json_t **ret_checkout)
+{
+    struct failure failure;
+    int r = broker_get(client, id, ret_checkout, &failure);
+
+    cli->wrote = true;
+    if (cli->output.json) {
+        CLEANUP_JSON json_t *bare = json_pack("{s:I}", "id", (json_int_t)id);
+
+        if (r == 0 || bare)
+            output_json(&cli->output, stdout, r == 0 ? *ret_checkout : bare);
+    } else if (r != 0) {
+        output_line(&cli->output, stdout, "request %" PRIu64 " filed", id);
+    } else if (is_pending(*ret_checkout)) {
+        output_part(&cli->output, stdout, COLOUR_NONE, "request %" PRIu64 " filed; ", id);
+        view_sentence(&cli->output, stdout, *ret_checkout, "it");
+        output_line(&cli->output, stdout,
+                    "Somebody who may approve it types: checkoutctl approve %" PRIu64, id);
+    } else {
+        view_sentence(&cli->output, stdout, *ret_checkout, NULL);
+    }
+    fflush(stdout);
+    if (r != 0)
+        output_failure(&cli->output, &failure, id);
+    return r;
+}
+
+static int request(struct cli *cli, const char *account, const struct broker1_options *options,
+                   const struct argument *wait)
+{
+    CLEANUP_CLIENT struct client *client = NULL;
+    CLEANUP_JSON json_t *checkout = NULL;
+    struct failure failure;
+    uint64_t id = 0;
+    int r = client_open(&client, &failure);
+
+    if (r == 0)
+        r = client_guard_signals(client, &failure);
+    if (r == 0 && wait->given)
+        r = client_subscribe(client, &failure);
+    if (r == 0)
+        r = broker_request(client, account, options, &id, &failure);
+    if (r == EXIT_UNKNOWN)
+        failure_add(&failure, "look with: checkoutctl list --mine");
+    if (r != 0)
+        return output_failure(&cli->output, &failure, 0);
+
+    r = tell_filed(cli, client, id, &checkout);
+    if (!wait->given)
+        return EXIT_DONE;
+    return r != 0 ? r : wait_until_decided(cli, client, id, wait->number, &checkout);
+}
+
+int command_request(struct cli *cli, int argc, char **argv)
+{
+    struct argument arguments[N_OPTIONS] = {
+        [REASON] = {"reason", ARGUMENT_TEXT, LIMIT_REASON},
+        [TICKET] = {"ticket", ARGUMENT_TEXT, LIMIT_TICKET},
+        [FOR] = {"for", ARGUMENT_DURATION},
+        [START] = {"start", ARGUMENT_NEXT},
+        [DOOR] = {"door", ARGUMENT_TEXT, LIMIT_SERVICE},
+        [TO] = {"to", ARGUMENT_TEXT, LIMIT_NAME},
+        [WAIT] = {"wait", ARGUMENT_WAIT},
+    };
+    struct broker1_options options;
+    struct error error;
+    int first, r = arguments_read(cli, argc, argv, arguments, N_OPTIONS, &first);
+
+    if (r != 0)
+        return r;
+    if (argc - first != 1)
+        return arguments_wrong(cli, "request takes one account, not %d arguments%s", argc - first,
+                               arguments[WAIT].given && argc - first == 2 ? " (--wait=DURATION?)"
+                                                                          : "");
+    if (text_check("ACCOUNT", argv[first], 1, LIMIT_NAME, &error) != 0)
+        return arguments_wrong(cli, "%s", error.text);
+    r = fill_options(cli, arguments, &options);
+    if (r != 0)
+        return r;
+    return request(cli, argv[first], &options, &arguments[WAIT]);
+}
+
+/* cancel and checkin: what somebody does with a request of their own. */
+static int end_own(struct cli *cli, int argc, char **argv,
+                   int (*end)(struct client *, uint64_t, struct failure *))
+{
+    CLEANUP_CLIENT struct client *client = NULL;
+    CLEANUP_JSON json_t *checkout = NULL;
+    struct failure failure;
+    uint64_t id = 0;
+    int first, r = arguments_read(cli, argc, argv, NULL, 0, &first);
+
+    if (r == 0)
+        r = arguments_read_only_id(cli, argc, argv, first, &id);
+    if (r != 0)
+        return r;
+    r = client_open(&client, &failure);
+    if (r == 0)
+        r = client_guard_signals(client, &failure);
+    if (r == 0)
+        r = end(client, id, &failure);
+    return r != 0 ? result_failed(cli, &failure, id) : result_done(cli, client, id);
+}
+
+int command_cancel(struct cli *cli, int argc, char **argv)
+{
+    return end_own(cli, argc, argv, broker_cancel);
+}
+
+int command_checkin(struct cli *cli, int argc, char **argv)
+{
+    return end_own(cli, argc, argv, broker_check_in);
+}
