@@ -21,6 +21,7 @@
 #include "reload.h"
 #include "sink/journal.h"
 #include "sink/signals.h"
+#include "sink/terminals.h"
 #include "sink/waiters.h"
 
 #define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
@@ -46,6 +47,7 @@ struct broker {
     struct names *names;
     struct waiters *waiters;
     struct journal *journal;
+    struct terminals *terminals; /* NULL: approvers are not told */
     struct reload *reload;
     uint64_t reloads_begun, reloads_done;
     bool reload_again; /* something may have been written that the one under way has not seen */
@@ -78,7 +80,16 @@ static void on_event(const struct event *event, void *userdata)
     if (broker->people)
         signals_sink(event, people_server_connection(broker->people));
     waiters_sink(event, broker->waiters);
+    if (broker->terminals)
+        terminals_sink(event, broker->terminals);
     broker->due_changed = true;
+}
+
+static bool waits_for(uint64_t id, const struct identity *person, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return ledger_waits_for(broker->ledger, id, person);
 }
 
 /* ---- time ---- */
@@ -252,6 +263,9 @@ static int start(struct broker *broker)
         r = names_new(broker->event, SELF, &broker->names);
     if (r >= 0)
         r = start_ledger(broker);
+    if (r >= 0 && broker->config.tell_terminals)
+        r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
+                          &broker->terminals);
     if (r >= 0)
         r = add_sources(broker);
     if (r < 0)
@@ -288,6 +302,7 @@ static void stop(struct broker *broker)
     sd_event_source_disable_unref(broker->tick);
     sd_event_source_disable_unref(broker->post);
     waiters_free(broker->waiters);
+    terminals_free(broker->terminals);
     names_free(broker->names);
     ledger_free(broker->ledger);
     store_free(broker->store);

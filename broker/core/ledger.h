@@ -183,9 +183,8 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error);
 
-/* May this person, whose groups are known, decide about it? Nobody decides for themselves. */
-bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
-                       const struct identity *person);
+/* Is that request pending, and may this person, whose groups are known, decide about it and has not yet? */
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person);
 
 /* "bob or anyone in %security can approve it", or "" when out of memory; the caller frees. */
 char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout *checkout);
