@@ -34,8 +34,8 @@ struct dict_items {
  * uint32_t, "t" uint64_t, "b" bool, "h" int (-1: absent), "as" struct dict_strings, "aa{sv}" struct
  * dict_items. For u, t, b the bit `bit` in the struct's `has` member says whether it is there;
  * for as and aa{sv} a count of 0 is absent.
- * `max` is the cap of a string, or of each string of an `as`, in bytes; `lines`: line feeds are valid
- * in it. */
+ * `max` is the cap of a string, or of each string of an `as`, in bytes; `lines`: line feeds are
+ * valid in it. */
 struct dict_field {
     const char *key;
     const char *type;
@@ -61,9 +61,11 @@ struct dict_schema {
 int dict_read(DBusMessageIter *iter, const struct dict_schema *schema, void *target,
               struct error *error);
 
-/* Closes what dict_read duplicated (file descriptors); harmless on a zeroed struct whose fds are -1. */
+/* Closes what dict_read duplicated (file descriptors); harmless on a zeroed struct whose fds are
+ * -1, which is what every failed dict_read leaves. */
 void dict_release(const struct dict_schema *schema, void *target);
 
-/* Appends *source as a{sv}. Returns 0, -EINVAL if a string is not UTF-8 (libdbus would abort; nothing
- * that matters was sent, the caller drops the message), or -ENOMEM. */
+/* Appends *source as a{sv}. Returns 0; -EINVAL if a string is not UTF-8 (libdbus would abort) or a
+ * file descriptor is not open, and then nothing was appended; or -ENOMEM, and then the caller drops
+ * the message. */
 int dict_write(DBusMessageIter *iter, const struct dict_schema *schema, const void *source);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What interface_codegen.py makes of one interface: its methods with their signatures and handlers. */
+/* What interface_codegen.py makes of one interface: its methods, with signatures and handlers. */
 
 #include <stddef.h>
 

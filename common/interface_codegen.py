@@ -219,7 +219,8 @@ def banner(interface):
 def header_of(interface):
     prefix = interface.prefix
     macros = Unique("the C name")
-    lines = banner(interface) + ["#pragma once", "", '#include "dict.h"', '#include "interface.h"', ""]
+    lines = banner(interface) + [
+        "#pragma once", "", '#include "dict.h"', '#include "interface.h"', ""]
 
     def define(name, value):
         lines.append(f"#define {macros.add(f'{prefix}_{name}'.upper())} {value}")

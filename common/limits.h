@@ -43,6 +43,9 @@
 /* An answer to a person is one sentence, escaped. */
 #define LIMIT_SENTENCE 2048
 
+/* An explanation has a line for each policy. */
+#define LIMIT_EXPLANATION 65536
+
 /* Durations: "at most 366 d". */
 #define LIMIT_DURATION_SECONDS (366ULL * 24 * 60 * 60)
 
@@ -52,3 +55,9 @@
 /* Rows of one List reply. */
 #define LIMIT_LIST_ROWS 1000
 #define LIMIT_LIST_DEFAULT 100
+
+/* Requests: what one person may have waiting, what all may have waiting together, and how many one
+ * person may file within a minute. More is a script gone wild; approvers could not read it anyway. */
+#define LIMIT_PENDING_PERSON 20
+#define LIMIT_PENDING_TOTAL 10000
+#define LIMIT_REQUESTS_PER_MINUTE 20

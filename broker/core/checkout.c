@@ -81,8 +81,16 @@ int checkout_seal(struct checkout *checkout)
 
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now)
 {
-    if (!checkout->start || now->wall >= checkout->end)
-        return false;
-    return strcmp(checkout->boot_id, now->boot_id) == 0 ? now->boot < checkout->end_boot
-                                                        : checkout->survive_reboot;
+    return checkout->start && strcmp(checkout->boot_id, now->boot_id) == 0 &&
+           now->wall < checkout->end && now->boot < checkout->end_boot;
+}
+
+uint64_t checkout_granted_seconds(const struct checkout *checkout)
+{
+    uint64_t seconds = checkout->duration;
+
+    for (size_t i = 0; i < checkout->n_decisions; i++)
+        if (checkout->decisions[i].seconds && checkout->decisions[i].seconds < seconds)
+            seconds = checkout->decisions[i].seconds;
+    return seconds;
 }

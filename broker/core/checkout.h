@@ -102,7 +102,9 @@ DEFINE_CLEANUP(struct session *, session, session_free);
 /* Computes the digest of what approvers are shown into checkout->digest. Returns 0 or -ENOMEM. */
 int checkout_seal(struct checkout *checkout);
 
-/* True while the window is open by both clocks; after a reboot, by the wall clock alone and only where
- * the check-out survives one. A wall clock set back before the start does not close it: the boot clock
- * still ends it. */
+/* True while the window is open by both clocks of this boot. A wall clock set back before the start
+ * does not close it: the boot clock still ends it. */
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now);
+
+/* What was asked for, or less where an approver set less. */
+uint64_t checkout_granted_seconds(const struct checkout *checkout);

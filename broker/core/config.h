@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* /etc/pam-checkout/broker.conf and policy.d/*.conf, read with libini_config. Strict: an unknown key,
- * a bad value, a doubled section, a file that another than root could have written is an error that
- * names file, line and what is allowed. */
+/* /etc/pam-checkout/broker.conf and the *.conf in policy.d, read with libini_config. Strict: an unknown
+ * key, a bad value, a doubled section, a file that another than root could have written is an error
+ * that names file, line and what is allowed. */
 
-#include "policy.h"
+#include "core/policy.h"
 
 #define CONFIG_BROKER_FILE "/etc/pam-checkout/broker.conf"
 #define CONFIG_POLICY_DIR "/etc/pam-checkout/policy.d"
@@ -17,6 +17,7 @@ struct broker_config {
     bool tell_terminals;  /* approvers hear of requests on their terminals; default yes */
 };
 
+/* Frees what it holds and zeroes it; accepts a zeroed one. */
 void broker_config_clear(struct broker_config *config);
 
 /* Returns 0, or ERROR_INVALID_ARGUMENT with "FILE:LINE: …". *ret_config only on success. */
@@ -26,3 +27,8 @@ int config_load_broker(const char *file, struct broker_config *ret_config, struc
  * must belong to root (or to the caller's own uid, which is how tests run) and be writable by nobody
  * else. An empty or missing directory gives a set with no policy. *ret_set only on success. */
 int config_load_policies(const char *directory, struct policy_set **ret_set, struct error *error);
+
+/* The policies of one file's text, behind those that the set has; `file` is what messages call it. For
+ * the function above, and for tests. On failure the set holds some or none of the new ones. */
+int config_add_policies(struct policy_set *set, const char *file, const char *text, size_t length,
+                        struct error *error);

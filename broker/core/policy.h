@@ -8,11 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <netinet/in.h>
 
 #include "checkout.h"
 #include "error.h"
 #include "identity.h"
+#include "policy_hours.h"
+#include "policy_source.h"
 
 /* Doors (contracts.md), as bits. */
 enum door {
@@ -27,10 +28,12 @@ enum door {
 unsigned door_from_name(const char *name);
 const char *door_name(unsigned door);
 
-/* "alice" or "%ops" */
+/* "alice", "%ops" or "uid:1000-1999" */
 struct principal {
-    char *name; /* without the % */
+    char *name; /* without the %; a range as it was written */
     bool is_group;
+    bool is_range;
+    uid_t first, last; /* of a range, both included */
 };
 
 struct principals {
@@ -38,29 +41,17 @@ struct principals {
     size_t count;
 };
 
-/* An account that policies manage. uid is what the name service said when the policy was loaded. */
+/* An account that policies manage. config.h leaves uid_known false for all but root, whose uid is
+ * always 0; the caller fills in what the name service says. Nobody looks up the name of a range. */
 struct policy_account {
-    char *name;
+    char *name; /* a range as it was written: "uid:200-299" */
     uid_t uid;
     bool uid_known;
+    bool is_range;
+    uid_t first, last; /* of a range, both included */
 };
 
-/* An address and network, or `local` (no rhost). */
-struct policy_source {
-    bool local;
-    int family; /* AF_INET, AF_INET6 */
-    struct in6_addr address; /* an IPv4 address in the first four bytes */
-    unsigned prefix;
-};
-
-/* "Mon..Fri 07:00-19:00 Europe/Berlin": minutes since midnight, [from, to). to may be 1440; where
- * to <= from the hours run over midnight and belong to the day they began on. */
-struct policy_hours {
-    unsigned days; /* bit 0: Monday … bit 6: Sunday */
-    unsigned from, to;
-    char *zone; /* NULL: the machine's own */
-};
-
+/* NEED_NO: nobody is asked for it; what is given all the same is kept. */
 enum policy_need { NEED_NO, NEED_OPTIONAL, NEED_REQUIRED };
 enum policy_clock { CLOCK_STARTS_AT_APPROVAL, CLOCK_STARTS_AT_FIRST_USE };
 enum policy_on_end { ON_END_TERMINATE, ON_END_WARN, ON_END_NOTHING };
@@ -91,7 +82,7 @@ struct policy {
     uint64_t reason_min_length; /* characters */
     enum policy_need ticket;
     char *ticket_pattern; /* as written; NULL: none */
-    regex_t ticket_regex; /* compiled, anchored at both ends; only where ticket_pattern */
+    regex_t ticket_regex; /* compiled, must match the whole ticket; only where ticket_pattern */
     uint64_t duration, max_duration, pending_timeout, use_within; /* seconds */
     enum policy_clock clock;
     struct policy_hours *hours;
@@ -113,10 +104,16 @@ struct policy_set {
     char digest[DIGEST_TEXT_MAX]; /* SHA-256 of text */
 };
 
+/* A policy with every default and nothing mandatory in it; NULL when out of memory. */
+struct policy *policy_new(const char *name);
+
 /* All accept NULL and return NULL. */
 struct policy *policy_free(struct policy *policy);
 struct policy_set *policy_set_free(struct policy_set *set);
+void principals_clear(struct principals *principals);
+DEFINE_CLEANUP(struct policy *, policy, policy_free);
 DEFINE_CLEANUP(struct policy_set *, policy_set, policy_set_free);
+#define CLEANUP_POLICY CLEANUP(cleanup_policy)
 #define CLEANUP_POLICY_SET CLEANUP(cleanup_policy_set)
 
 /* A question: may this person enter (or ask for) this account? Borrowed. */
@@ -138,10 +135,26 @@ enum policy_verdict {
     POLICY_NEEDS_GROUPS, /* cannot be said before the person's groups are known */
 };
 
+/* "decides", "unmanaged" and so on; never NULL. */
+const char *policy_verdict_name(enum policy_verdict verdict);
+
 struct policy_answer {
     enum policy_verdict verdict;
     const struct policy *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
 };
+
+/* What one policy says to a question, by the first of its keys that does not fit. */
+enum policy_match {
+    MATCH_NO_ACCOUNT,
+    MATCH_NO_DOOR,
+    MATCH_NO_SOURCE,
+    MATCH_NO_REQUESTER,
+    MATCH_NEEDS_GROUPS,
+    MATCH_EXEMPT,
+    MATCH_OUTSIDE_HOURS,
+    MATCH_DECIDES,
+};
+enum policy_match policy_match(const struct policy *policy, const struct policy_question *question);
 
 /* First match in order decides. An account matches by name or, where known, by uid; uid 0 is always
  * root's. A policy whose matchers fit and that lists the person under `exempt` exempts before it asks
@@ -156,14 +169,16 @@ char *policy_explain(const struct policy_set *set, const struct policy_question 
 /* Is this person among the principals? Tri-state: 1 yes, 0 no, -EAGAIN if the groups would be needed. */
 int principals_include(const struct principals *principals, const struct identity *person);
 
-/* "bob or anyone in %security", for people; the caller frees. NULL when out of memory. */
+/* "bob or anyone in %security", for people; a range is "anyone with a uid from 1000 to 1999"; the
+ * caller frees. NULL when out of memory. */
 char *principals_sentence(const struct principals *principals);
 
 /* Is `wall` within the policy's hours (true where it has none)? */
 bool policy_in_hours(const struct policy *policy, uint64_t wall);
 
 /* Checks what a requester gives against the policy: reason, ticket, duration. *ret_seconds is the
- * duration to use (the default where asked is 0). Returns 0, or ERROR_POLICY_REFUSED or
- * ERROR_INVALID_ARGUMENT with a sentence that names the policy and what it wants. */
+ * duration to use (the default where asked is 0). A text that is NULL or "" was not given. Returns 0,
+ * or ERROR_POLICY_REFUSED or ERROR_INVALID_ARGUMENT with a sentence that names the policy and what it
+ * wants. */
 int policy_check_request(const struct policy *policy, const char *reason, const char *ticket,
                          uint64_t asked_seconds, uint64_t *ret_seconds, struct error *error);

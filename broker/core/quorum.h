@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cleanup.h"
 #include "checkout.h"
 #include "identity.h"
 
@@ -18,6 +19,8 @@ struct principals;
 int quorum_parse(const char *text, const struct principals *approvers, struct quorum **ret_quorum,
                  char **ret_problem);
 struct quorum *quorum_free(struct quorum *quorum);
+DEFINE_CLEANUP(struct quorum *, quorum, quorum_free);
+#define CLEANUP_QUORUM CLEANUP(cleanup_quorum)
 
 /* One approval that counts: by whom, in the order of time. Identities carry today's groups: who has
  * left the group since fills no term of it. The caller has left out requester, uid 0 and doubles. */

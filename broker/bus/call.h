@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One method call from the moment it arrives until it is answered: holds the message, the people that
+ * it needed looked up, and what it waits for. */
+
+#include <dbus/dbus.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "bus/moment.h"
+#include "core/ledger.h"
+#include "error.h"
+#include "interface.h"
+#include "names/names.h"
+#include "sink/waiters.h"
+
+LIST_HEAD(call_list, call);
+
+/* What the handlers work with; everything is borrowed from main. */
+struct bus {
+    sd_event *event;
+    struct ledger *ledger;
+    struct names *names;
+    struct waiters *waiters;
+    struct call_list calls;
+    /* Has the policies read anew: the number of the reload that will have seen everything written before
+     * now. 0: it could not begin. */
+    uint64_t (*reload)(void *userdata);
+    void *userdata;
+};
+
+enum call_progress {
+    CALL_ANSWERED, /* the reply is queued; the call goes */
+    CALL_PARKED,   /* something will call call_continue() */
+    CALL_NEEDS_PEOPLE, /* the roster has wishes; the step is called again when they are answered */
+};
+
+/* Tries to answer. Called again after each look-up, so it must begin from nothing. */
+typedef enum call_progress (*call_step)(struct call *call);
+
+struct call {
+    LIST_ENTRY(call) link;
+    struct bus *bus;
+    DBusConnection *connection;
+    DBusMessage *message;
+    const struct interface_method *method;
+    call_step step;
+    struct roster roster;
+    struct names_lookup *lookup;
+    DBusPendingCall *credentials; /* people: the question who it is */
+    struct caller caller;         /* people */
+    struct waiter *waiter;        /* doors: parked in Resume */
+    uint64_t waits_for;           /* the id it waited for; 0: it never did */
+    bool wait_over;               /* woken: answer as it stands */
+    uint64_t reload;              /* people: parked until this reload is done; 0: not */
+};
+
+/* Handles a message if it is a method call of this interface: finds the method, checks path and
+ * signature, answers what is wrong with them, calls the handler. Introspection is answered too. */
+DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interface,
+                                DBusConnection *connection, DBusMessage *message);
+
+/* Runs the step until it is answered or parked. The call may be gone afterwards. */
+void call_run(struct call *call, call_step step);
+void call_continue(struct call *call);
+
+/* Drops every call of the connection, or all (NULL), unanswered. */
+void calls_drop(struct bus *bus, DBusConnection *connection);
+
+/* Each queues the one reply and returns CALL_ANSWERED. */
+enum call_progress call_reply(struct call *call, int first_type, ...);
+enum call_progress call_reply_message(struct call *call, DBusMessage *reply);
+enum call_progress call_reply_error(struct call *call, const struct error *error);
+
+/* For a function of the ledger: 0 replies without arguments, -EAGAIN asks for people, and an error code
+ * replies the error. */
+enum call_progress call_reply_result(struct call *call, int result, const struct error *error);
+
+/* Answers a parked call: nothing, or the error. The call is over. */
+void call_finish(struct call *call, const struct error *error);
+
+DEFINE_CLEANUP(DBusMessage *, message, dbus_message_unref);
+#define CLEANUP_MESSAGE CLEANUP(cleanup_message)

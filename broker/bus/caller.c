@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/caller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static void fail(struct call *call, const char *why)
+{
+    struct error error;
+
+    error_set(&error, ERROR_NOT_PERMITTED, "the bus does not say who you are (%s)", why);
+    call_finish(call, &error);
+}
+
+/* proc(5): /proc/PID/loginuid, a decimal number without a newline. */
+static int read_loginuid(uint32_t pid, uint32_t *ret_loginuid)
+{
+    char path[32], text[16], *end;
+    CLEANUP_CLOSE int fd = -1;
+    unsigned long value;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/loginuid", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    n = read(fd, text, sizeof(text) - 1);
+    if (n <= 0)
+        return n < 0 ? -errno : -EIO;
+    text[n] = '\0';
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    if (errno || end == text || (*end && *end != '\n') || value > UINT32_MAX)
+        return -EIO;
+    *ret_loginuid = (uint32_t)value;
+    return 0;
+}
+
+/* Reads what we need of GetConnectionCredentials' a{sv}; other keys are the bus's own business. */
+static int read_credentials(DBusMessage *reply, uint32_t *ret_uid, uint32_t *ret_pid)
+{
+    DBusMessageIter iter, array, entry, variant;
+    bool has_uid = false, has_pid = false;
+
+    if (!dbus_message_has_signature(reply, "a{sv}") || !dbus_message_iter_init(reply, &iter))
+        return -EINVAL;
+    for (dbus_message_iter_recurse(&iter, &array);
+         dbus_message_iter_get_arg_type(&array) == DBUS_TYPE_DICT_ENTRY;
+         dbus_message_iter_next(&array)) {
+        const char *key;
+
+        dbus_message_iter_recurse(&array, &entry);
+        dbus_message_iter_get_basic(&entry, &key);
+        dbus_message_iter_next(&entry);
+        dbus_message_iter_recurse(&entry, &variant);
+        if (dbus_message_iter_get_arg_type(&variant) != DBUS_TYPE_UINT32)
+            continue;
+        if (strcmp(key, "UnixUserID") == 0) {
+            dbus_message_iter_get_basic(&variant, ret_uid);
+            has_uid = true;
+        } else if (strcmp(key, "ProcessID") == 0) {
+            dbus_message_iter_get_basic(&variant, ret_pid);
+            has_pid = true;
+        }
+    }
+    return has_uid && has_pid ? 0 : -ENODATA;
+}
+
+static void on_credentials(DBusPendingCall *pending, void *userdata)
+{
+    struct call *call = userdata;
+    CLEANUP_MESSAGE DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+    uint32_t uid = UID_UNSET, pid = 0, loginuid = LOGINUID_UNSET;
+
+    dbus_pending_call_unref(TAKE_PTR(call->credentials));
+    if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
+        read_credentials(reply, &uid, &pid) < 0 || uid == UID_UNSET) {
+        fail(call, "no credentials");
+        return;
+    }
+    call->caller.uid = uid;
+    call->caller.loginuid_known = read_loginuid(pid, &loginuid) == 0;
+    call->caller.loginuid = loginuid;
+    call_continue(call);
+}
+
+void caller_find(struct call *call, call_step step)
+{
+    CLEANUP_MESSAGE DBusMessage *question =
+        dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS,
+                                     "GetConnectionCredentials");
+    const char *sender = dbus_message_get_sender(call->message);
+
+    call->step = step;
+    if (!question || !sender ||
+        !dbus_message_append_args(question, DBUS_TYPE_STRING, &sender, DBUS_TYPE_INVALID) ||
+        !dbus_connection_send_with_reply(call->connection, question, &call->credentials, -1) ||
+        !call->credentials) {
+        fail(call, "out of memory");
+        return;
+    }
+    if (!dbus_pending_call_set_notify(call->credentials, on_credentials, call, NULL))
+        fail(call, "out of memory");
+}

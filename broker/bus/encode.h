@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Check-outs -> dictionaries for people. */
+
+#include <dbus/dbus.h>
+
+#include "core/checkout.h"
+
+/* Appends one check-out with its sessions (may be none) as a{sv}. Returns 0, -ENOMEM or -EINVAL. */
+int encode_checkout(DBusMessageIter *iter, const struct checkout *checkout,
+                    struct session *const *sessions, size_t n_sessions);

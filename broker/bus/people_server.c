@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/people_server.h"
+
+#include <errno.h>
+
+#include "broker1.h"
+#include "bus/caller.h"
+#include "bus/decode.h"
+#include "bus/encode.h"
+#include "bus/loop.h"
+#include "dict.h"
+
+
+struct people_server {
+    struct bus *bus;
+    DBusConnection *connection;
+    struct loop *loop;
+    void (*on_lost)(void *userdata);
+    void *userdata;
+};
+
+DEFINE_CLEANUP(struct people_server *, people_server, people_server_free);
+
+static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
+{
+    struct people_server *server = userdata;
+
+    if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected") ||
+        dbus_message_is_signal(message, DBUS_INTERFACE_DBUS, "NameLost")) {
+        server->on_lost(server->userdata);
+        return DBUS_HANDLER_RESULT_HANDLED;
+    }
+    return call_dispatch(server->bus, &broker1_interface, connection, message);
+}
+
+static int connect_to_bus(struct people_server *server, const char *address, struct error *error)
+{
+    DBusError problem = DBUS_ERROR_INIT;
+    int owner = 0;
+
+    server->connection = dbus_connection_open_private(address, &problem);
+    if (server->connection)
+        dbus_connection_set_exit_on_disconnect(server->connection, FALSE);
+    if (server->connection && dbus_bus_register(server->connection, &problem)) {
+        dbus_connection_set_exit_on_disconnect(server->connection, FALSE);
+        owner = dbus_bus_request_name(server->connection, BROKER1_INTERFACE,
+                                      DBUS_NAME_FLAG_DO_NOT_QUEUE, &problem);
+    }
+    if (dbus_error_is_set(&problem)) {
+        error_set(error, ERROR_STORAGE_FAILED, "the system bus (%s): %s", address, problem.message);
+        dbus_error_free(&problem);
+        return ERROR_STORAGE_FAILED;
+    }
+    if (owner != DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER)
+        return error_set(error, ERROR_STORAGE_FAILED,
+                         "another broker has the name " BROKER1_INTERFACE " on the system bus");
+    return 0;
+}
+
+int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void *userdata),
+                      void *userdata, struct people_server **ret_server, struct error *error)
+{
+    CLEANUP(cleanup_people_server) struct people_server *server = calloc(1, sizeof(*server));
+    int r;
+
+    if (!server)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    server->bus = bus;
+    server->on_lost = on_lost;
+    server->userdata = userdata;
+    r = connect_to_bus(server, address, error);
+    if (r != 0)
+        return r;
+    dbus_connection_set_max_message_unix_fds(server->connection, 0);
+    if (!dbus_connection_add_filter(server->connection, on_message, server, NULL) ||
+        loop_attach_connection(bus->event, server->connection, &server->loop) < 0)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    *ret_server = TAKE_PTR(server);
+    return 0;
+}
+
+struct people_server *people_server_free(struct people_server *server)
+{
+    if (!server)
+        return NULL;
+    if (server->connection) {
+        calls_drop(server->bus, server->connection);
+        loop_detach(server->loop);
+        dbus_connection_close(server->connection);
+        dbus_connection_unref(server->connection);
+    }
+    free(server);
+    return NULL;
+}
+
+DBusConnection *people_server_connection(struct people_server *server)
+{
+    return server->connection;
+}
+
+/* ---- methods ---- */
+
+static enum call_progress reply_id(struct call *call, int result, uint64_t id,
+                                   const struct error *error)
+{
+    dbus_uint64_t number = id;
+
+    return result == 0 ? call_reply(call, DBUS_TYPE_UINT64, &number, DBUS_TYPE_INVALID)
+                       : call_reply_result(call, result, error);
+}
+
+static enum call_progress request_step(struct call *call)
+{
+    struct moment now = moment_now();
+    struct request request;
+    struct error error;
+    uint64_t id = 0;
+    int r = decode_request(call->message, &request, &error);
+
+    if (r == 0)
+        r = ledger_request(call->bus->ledger, &request, &call->caller, &call->roster, &now, &id,
+                           &error);
+    return reply_id(call, r, id, &error);
+}
+
+static enum call_progress approve_step(struct call *call)
+{
+    struct moment now = moment_now();
+    struct approval_terms terms;
+    struct error error;
+    uint64_t id;
+    int r = decode_approval(call->message, &id, &terms, &error);
+
+    if (r == 0)
+        r = ledger_approve(call->bus->ledger, id, &terms, &call->caller, &call->roster, &now,
+                           &error);
+    return call_reply_result(call, r, &error);
+}
+
+typedef int (*reasoned_verb)(struct ledger *ledger, uint64_t id, const char *reason,
+                             const struct caller *caller, struct roster *roster,
+                             const struct moment *now, struct error *error);
+
+static enum call_progress reasoned(struct call *call, reasoned_verb verb)
+{
+    struct moment now = moment_now();
+    const char *reason;
+    struct error error;
+    uint64_t id;
+    int r = decode_id(call->message, &id, &reason, &error);
+
+    if (r == 0)
+        r = verb(call->bus->ledger, id, reason, &call->caller, &call->roster, &now, &error);
+    return call_reply_result(call, r, &error);
+}
+
+static enum call_progress deny_step(struct call *call)
+{
+    return reasoned(call, ledger_deny);
+}
+
+static enum call_progress revoke_step(struct call *call)
+{
+    return reasoned(call, ledger_revoke);
+}
+
+typedef int (*plain_verb)(struct ledger *ledger, uint64_t id, const struct caller *caller,
+                          struct roster *roster, const struct moment *now, struct error *error);
+
+static enum call_progress plain(struct call *call, plain_verb verb)
+{
+    struct moment now = moment_now();
+    struct error error;
+    uint64_t id;
+    int r = decode_id(call->message, &id, NULL, &error);
+
+    if (r == 0)
+        r = verb(call->bus->ledger, id, &call->caller, &call->roster, &now, &error);
+    return call_reply_result(call, r, &error);
+}
+
+static enum call_progress cancel_step(struct call *call)
+{
+    return plain(call, ledger_cancel);
+}
+
+static enum call_progress check_in_step(struct call *call)
+{
+    return plain(call, ledger_check_in);
+}
+
+static enum call_progress reply_encoded(struct call *call, DBusMessage *reply, int encoded)
+{
+    struct error error;
+
+    if (reply && encoded == 0)
+        return call_reply_message(call, reply);
+    error_set(&error, ERROR_STORAGE_FAILED, "%s",
+              encoded == -EINVAL ? "the ledger holds text that is not UTF-8" : "out of memory");
+    return call_reply_error(call, &error);
+}
+
+static enum call_progress get_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct session **sessions = NULL;
+    size_t n_sessions = 0;
+    DBusMessageIter iter;
+    struct error error;
+    uint64_t id;
+    int r = decode_id(call->message, &id, NULL, &error);
+
+    if (r == 0)
+        r = ledger_get(call->bus->ledger, id, &call->caller, &call->roster, &checkout, &sessions,
+                       &n_sessions, &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    if (reply) {
+        dbus_message_iter_init_append(reply, &iter);
+        r = encode_checkout(&iter, checkout, sessions, n_sessions);
+    }
+    while (n_sessions > 0)
+        session_free(sessions[--n_sessions]);
+    free(sessions);
+    return reply_encoded(call, reply, r);
+}
+
+static int encode_list(DBusMessage *reply, const struct checkouts *checkouts)
+{
+    DBusMessageIter iter, array;
+    int r = 0;
+
+    dbus_message_iter_init_append(reply, &iter);
+    if (!dbus_message_iter_open_container(&iter, DBUS_TYPE_ARRAY, "a{sv}", &array))
+        return -ENOMEM;
+    for (size_t i = 0; i < checkouts->count && r == 0; i++)
+        r = encode_checkout(&array, checkouts->items[i], NULL, 0);
+    if (r < 0) {
+        dbus_message_iter_abandon_container(&iter, &array);
+        return r;
+    }
+    return dbus_message_iter_close_container(&iter, &array) ? 0 : -ENOMEM;
+}
+
+static enum call_progress list_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    CLEANUP_CHECKOUTS struct checkouts checkouts = {0};
+    struct list_request request;
+    struct error error;
+    int r = decode_list(call->message, &request, &error);
+
+    if (r == 0)
+        r = ledger_list(call->bus->ledger, &request, &call->caller, &call->roster, &checkouts,
+                        &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts) : -ENOMEM);
+}
+
+static enum call_progress extend_step(struct call *call)
+{
+    struct moment now = moment_now();
+    uint64_t id = 0, seconds = 0, extension = 0;
+    const char *reason = NULL;
+    struct error error;
+    int r = decode_extend(call->message, &id, &seconds, &reason, &error);
+
+    if (r == 0)
+        r = ledger_extend(call->bus->ledger, id, seconds, reason, &call->caller, &call->roster,
+                          &now, &extension, &error);
+    return reply_id(call, r, extension, &error);
+}
+
+static enum call_progress grant_step(struct call *call)
+{
+    struct moment now = moment_now();
+    const char *person = NULL;
+    struct request request;
+    struct error error;
+    uint64_t id = 0;
+    int r = decode_grant(call->message, &person, &request, &error);
+
+    if (r == 0)
+        r = ledger_grant(call->bus->ledger, person, &request, &call->caller, &call->roster, &now,
+                         &id, &error);
+    return reply_id(call, r, id, &error);
+}
+
+static enum call_progress explain_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    struct moment now = moment_now();
+    struct explain_request request;
+    struct explanation explanation = {0};
+    DBusMessageIter iter;
+    struct error error;
+    int r = decode_question(call->message, &request, &error);
+
+    if (r == 0)
+        r = ledger_explain(call->bus->ledger, &request, &call->caller, &call->roster, &now,
+                           &explanation, &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    if (reply) {
+        struct broker1_explanation dict = {.verdict = policy_verdict_name(explanation.verdict),
+                                           .policy = explanation.policy,
+                                           .policy_digest = explanation.policy_digest,
+                                           .explanation = explanation.lines,
+                                           .at = request.at ? request.at : now.wall,
+                                           .has = BROKER1_EXPLANATION_HAS_AT};
+
+        dbus_message_iter_init_append(reply, &iter);
+        r = dict_write(&iter, &broker1_explanation_schema, &dict);
+    }
+    explanation_clear(&explanation);
+    return reply_encoded(call, reply, r);
+}
+
+static enum call_progress reload_step(struct call *call)
+{
+    struct error error;
+    int r = ledger_check_reload(call->bus->ledger, &call->caller, &call->roster, &error);
+
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    call->reload = call->bus->reload(call->bus->userdata);
+    if (call->reload)
+        return CALL_PARKED;
+    error_set(&error, ERROR_STORAGE_FAILED, "out of memory");
+    return call_reply_error(call, &error);
+}
+
+void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
+{
+    struct call *call = LIST_FIRST(&bus->calls);
+    struct error error = {0};
+
+    if (problem)
+        error_set(&error, ERROR_INVALID_ARGUMENT, "%s", problem);
+    while (call) {
+        struct call *next = LIST_NEXT(call, link);
+
+        if (call->reload && call->reload <= done)
+            call_finish(call, problem ? &error : NULL);
+        call = next;
+    }
+}
+
+/* Every method asks first who calls. */
+#define HANDLER(method)                                                                            \
+    void broker1_on_##method(struct call *call);                                                   \
+    void broker1_on_##method(struct call *call)                                                    \
+    {                                                                                              \
+        caller_find(call, method##_step);                                                          \
+    }                                                                                              \
+    struct handler_##method##_needs_semicolon
+
+HANDLER(request);
+HANDLER(approve);
+HANDLER(deny);
+HANDLER(cancel);
+HANDLER(check_in);
+HANDLER(revoke);
+HANDLER(get);
+HANDLER(list);
+HANDLER(extend);
+HANDLER(grant);
+HANDLER(explain);
+HANDLER(reload);

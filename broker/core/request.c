@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+
+#include "core/ledger_internal.h"
+#include "core/quorum.h"
+
+/* How many people are looked at to find out whether anybody could approve. */
+#define CANDIDATES_MAX 256
+
+static const uint32_t open_states =
+    1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
+
+/* ---- could anybody approve it? ---- */
+
+/* People who might, with the groups that the approvers' groups say; names and groups are borrowed. */
+struct candidates {
+    struct identity people[CANDIDATES_MAX];
+    size_t count;
+    bool complete; /* nobody is missing because of the name service or the cap */
+};
+
+static void candidates_clear(struct candidates *candidates)
+{
+    for (size_t i = 0; i < candidates->count; i++)
+        free(candidates->people[i].groups);
+    free(candidates);
+}
+
+static void cleanup_candidates(struct candidates **candidates)
+{
+    if (*candidates)
+        candidates_clear(*candidates);
+}
+
+static int add_candidate(struct candidates *candidates, char *name, char *group)
+{
+    struct identity *person = NULL;
+
+    for (size_t i = 0; i < candidates->count && !person; i++)
+        if (strcmp(candidates->people[i].name, name) == 0)
+            person = &candidates->people[i];
+    if (!person) {
+        if (candidates->count == CANDIDATES_MAX) {
+            candidates->complete = false;
+            return 0;
+        }
+        person = &candidates->people[candidates->count++];
+        *person = (struct identity){.name = name, .uid = UID_UNSET, .groups_known = true};
+    }
+    if (!group)
+        return 0;
+
+    char **groups = reallocarray(person->groups, person->n_groups + 1, sizeof(char *));
+
+    if (!groups)
+        return -ENOMEM;
+    person->groups = groups;
+    person->groups[person->n_groups++] = group;
+    return 0;
+}
+
+/* Everybody among the approvers but root and, unless they may decide for themselves, the person. */
+static int find_candidates(const struct policy *policy, const struct identity *person,
+                           struct roster *roster, struct candidates *candidates)
+{
+    bool wait = false;
+    int r;
+
+    candidates->complete = true;
+    for (size_t i = 0; i < policy->approvers.count; i++) {
+        const struct principal *approver = &policy->approvers.items[i];
+        char *const *members = NULL;
+        char *const alone[] = {approver->name, NULL};
+
+        if (approver->is_range) {
+            candidates->complete = false;
+            continue;
+        }
+        r = approver->is_group ? roster_members(roster, approver->name, &members) : 0;
+        if (r == -EAGAIN)
+            wait = true;
+        else if (r < 0 && r != -ENOENT)
+            candidates->complete = false;
+        if (r < 0)
+            continue;
+        for (char *const *name = approver->is_group ? members : alone; name && *name; name++) {
+            if (strcmp(*name, "root") == 0 ||
+                (!policy->self_approval && strcmp(*name, person->name) == 0))
+                continue;
+            r = add_candidate(candidates, *name, approver->is_group ? approver->name : NULL);
+            if (r < 0)
+                return r;
+        }
+    }
+    return wait ? -EAGAIN : 0;
+}
+
+/* Refuses what nobody could ever approve, so that nobody waits for it. */
+static int check_approvers(const struct policy *policy, const struct identity *person,
+                           struct roster *roster, struct error *error)
+{
+    CLEANUP(cleanup_candidates) struct candidates *candidates = calloc(1, sizeof(*candidates));
+    CLEANUP_FREE char *who = NULL;
+    int r = candidates ? find_candidates(policy, person, roster, candidates) : -ENOMEM;
+
+    if (r == -EAGAIN)
+        return r;
+    if (r < 0)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    if (!candidates->complete ||
+        quorum_reachable(policy->quorum, &policy->approvers, candidates->people, candidates->count))
+        return 0;
+    who = quorum_sentence(policy->quorum, &policy->approvers);
+    return error_set(error, ERROR_NO_APPROVER,
+                     "policy %s wants %s, and without %s nobody can give that: ask your "
+                     "administrator to name more approvers",
+                     policy->name, who ? who : "an approval", person->name);
+}
+
+/* ---- filing ---- */
+
+static int check_caps(struct ledger *ledger, const struct draft *draft, const struct moment *now,
+                      struct error *error)
+{
+    uint64_t open = 0, pending = 0, recent = 0, all = 0;
+    uid_t uid = draft->person->uid;
+    int r = store_count(ledger->store, uid, open_states, 0, &open);
+
+    if (r == 0)
+        r = store_count(ledger->store, uid, 1u << STATE_PENDING, 0, &pending);
+    if (r == 0)
+        r = store_count(ledger->store, uid, 0, now->wall > 60 ? now->wall - 60 : 0, &recent);
+    if (r == 0)
+        r = store_count(ledger->store, UID_UNSET, 1u << STATE_PENDING, 0, &all);
+    if (r < 0)
+        return ledger_storage_error(ledger, r, error);
+    if (!draft->extends && draft->policy->max_open && open >= draft->policy->max_open)
+        return error_set(error, ERROR_LIMIT_REACHED,
+                         "policy %s allows %llu open requests and check-outs at a time and you have "
+                         "%llu: cancel or check in one first (checkoutctl list --mine)",
+                         draft->policy->name, (unsigned long long)draft->policy->max_open,
+                         (unsigned long long)open);
+    if (pending >= LIMIT_PENDING_PERSON)
+        return error_set(error, ERROR_LIMIT_REACHED,
+                         "you have %llu requests waiting, which is the most that one person may: "
+                         "cancel some first (checkoutctl list --mine)",
+                         (unsigned long long)pending);
+    if (recent >= LIMIT_REQUESTS_PER_MINUTE)
+        return error_set(error, ERROR_LIMIT_REACHED,
+                         "you have filed %llu requests within a minute: wait a little",
+                         (unsigned long long)recent);
+    if (all >= LIMIT_PENDING_TOTAL)
+        return error_set(error, ERROR_LIMIT_REACHED,
+                         "%llu requests are waiting on this host, which is the most it takes",
+                         (unsigned long long)all);
+    return 0;
+}
+
+/* Do the two windows meet? A check-out that waits for its first use holds the account until then. */
+static bool windows_meet(const struct checkout *holder, uint64_t start, uint64_t end)
+{
+    uint64_t from = holder->start ? holder->start : holder->start_at;
+    uint64_t to = holder->start ? holder->end
+                                : (holder->use_by ? holder->use_by : holder->start_at) +
+                                      checkout_granted_seconds(holder);
+
+    return from < end && start < to;
+}
+
+int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
+                            const struct checkout *checkout, const struct moment *now,
+                            struct error *error)
+{
+    CLEANUP_CHECKOUTS struct checkouts holders = {0};
+    uint64_t start = checkout->start_at > now->wall ? checkout->start_at : now->wall;
+    char until[WHEN_TEXT_MAX];
+    int r;
+
+    if (!policy->exclusive)
+        return 0;
+    r = store_holders(ledger->store, checkout->account_uid, &holders);
+    if (r < 0)
+        return ledger_storage_error(ledger, r, error);
+    for (size_t i = 0; i < holders.count; i++) {
+        const struct checkout *holder = holders.items[i];
+
+        if (holder->person_uid == checkout->person_uid ||
+            !windows_meet(holder, start, start + checkout_granted_seconds(checkout)))
+            continue;
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "%s is checked out to %s until %s (number %llu), and policy %s lets one "
+                         "person have it at a time: ask %s to check it in, or come back then",
+                         holder->account, holder->person,
+                         when_format(holder->end ? holder->end : holder->use_by, now, until),
+                         (unsigned long long)holder->id, policy->name, holder->person);
+    }
+    return 0;
+}
+
+static char *copy_or_null(const char *text, bool *failed)
+{
+    char *copy = text && *text ? strdup(text) : NULL;
+
+    *failed = *failed || (text && *text && !copy);
+    return copy;
+}
+
+static struct checkout *checkout_from(const struct ledger *ledger, const struct draft *draft,
+                                      uint64_t seconds, const struct moment *now)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = calloc(1, sizeof(*checkout));
+    const struct login *login = draft->login;
+    bool failed = false;
+    sd_id128_t id;
+
+    if (!checkout || sd_id128_randomize(&id) < 0)
+        return NULL;
+    sd_id128_to_uuid_string(id, checkout->uuid);
+    checkout->person_uid = draft->person->uid;
+    checkout->person_loginuid = draft->person_loginuid;
+    checkout->account_uid = draft->account->uid;
+    checkout->person = copy_or_null(draft->person->name, &failed);
+    checkout->account = copy_or_null(draft->account->name, &failed);
+    checkout->host = copy_or_null(ledger->host, &failed);
+    checkout->machine_id = copy_or_null(ledger->machine_id, &failed);
+    checkout->door = copy_or_null(draft->door ? door_name(draft->door) : NULL, &failed);
+    if (login) {
+        checkout->service = copy_or_null(login->service, &failed);
+        checkout->tty = copy_or_null(login->tty, &failed);
+        checkout->rhost = copy_or_null(login->rhost, &failed);
+        checkout->command = copy_or_null(login->command, &failed);
+    }
+    checkout->reason = copy_or_null(draft->reason, &failed);
+    checkout->reason_source = copy_or_null(draft->reason ? draft->reason_source : NULL, &failed);
+    checkout->ticket = copy_or_null(draft->ticket, &failed);
+    checkout->to = copy_or_null(draft->to, &failed);
+    checkout->waiting = draft->waiting;
+    checkout->policy = copy_or_null(draft->policy->name, &failed);
+    memcpy(checkout->policy_digest, ledger->policies->digest, sizeof(checkout->policy_digest));
+    checkout->requested = now->wall;
+    checkout->lapses = now->wall + draft->policy->pending_timeout;
+    checkout->duration = seconds;
+    checkout->start_at = draft->start;
+    checkout->extends = draft->extends;
+    checkout->survive_reboot = draft->policy->survive_reboot;
+    memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
+    return failed ? NULL : TAKE_PTR(checkout);
+}
+
+int request_draw_up(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                    const struct moment *now, struct checkout **ret_checkout, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    const struct policy *policy = draft->policy;
+    uint64_t seconds = 0;
+    int r = policy_check_request(policy, draft->reason, draft->ticket, draft->duration, &seconds,
+                                 error);
+
+    if (r == 0 && draft->start && draft->start <= now->wall)
+        r = error_set(error, ERROR_INVALID_ARGUMENT, "the start lies in the past");
+    if (r == 0 && draft->start > now->wall + LIMIT_DURATION_SECONDS)
+        r = error_set(error, ERROR_INVALID_ARGUMENT, "the start lies more than a year ahead");
+    if (r == 0)
+        r = check_caps(ledger, draft, now, error);
+    if (r == 0 && policy->approval_required)
+        r = check_approvers(policy, draft->person, roster, error);
+    if (r != 0)
+        return r;
+
+    checkout = checkout_from(ledger, draft, seconds, now);
+    if (!checkout)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    /* What starts later can be decided until then. */
+    if (draft->start && checkout->lapses < draft->start)
+        checkout->lapses = draft->start;
+    r = request_check_exclusive(ledger, policy, checkout, now, error);
+    if (r != 0)
+        return r;
+    *ret_checkout = TAKE_PTR(checkout);
+    return 0;
+}
+
+int request_file(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                 const struct moment *now, struct checkout **ret_checkout, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct actor actor = {draft->person->name, draft->person->uid, draft->person_loginuid};
+    struct change changes[2] = {{.kind = EVENT_REQUESTED,
+                                 .life = LIFE_REQUESTED,
+                                 .actor = &actor,
+                                 .login = draft->login},
+                                {.kind = EVENT_STARTED, .life = LIFE_STARTED}};
+    size_t n_changes = 1;
+    int r = request_draw_up(ledger, draft, roster, now, &checkout, error);
+
+    if (r != 0)
+        return r;
+    if (!draft->policy->approval_required) {
+        changes[0].kind = EVENT_APPROVED;
+        changes[0].life = LIFE_AUTO_APPROVED;
+        changes[0].reason = "the policy asks for no approval";
+        checkout_approve(checkout, draft->policy, now);
+        if (checkout_starts_now(checkout, now)) {
+            checkout_open_window(checkout, now->wall, now);
+            n_changes = 2;
+        }
+    }
+    changes[0].checkout = changes[1].checkout = checkout;
+    r = ledger_commit(ledger, changes, n_changes, now, error);
+    if (r != 0)
+        return r;
+    *ret_checkout = TAKE_PTR(checkout);
+    return 0;
+}
+
+/* ---- from the bus ---- */
+
+int ledger_identify(const struct caller *caller, struct roster *roster,
+                    const struct identity **ret_person, struct error *error)
+{
+    int r = roster_uid(roster, caller->uid, true, ret_person);
+
+    if (r == 0 || r == -EAGAIN)
+        return r;
+    if (r != -ENOENT) { /* groups could not be told: without them, what needs none still works */
+        r = roster_uid(roster, caller->uid, false, ret_person);
+        if (r == 0 || r == -EAGAIN)
+            return r;
+    }
+    return error_set(error, ERROR_NOT_PERMITTED,
+                     r == -ENOENT
+                         ? "your uid %u has no name on this host"
+                         : "the name service did not say in time who uid %u is: try again",
+                     (unsigned)caller->uid);
+}
+
+int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
+                      struct error *error)
+{
+    int r = roster_user(roster, name, false, ret_user);
+
+    if (r == 0 || r == -EAGAIN)
+        return r;
+    return error_set(error, r == -ENOENT ? ERROR_NOT_FOUND : ERROR_POLICY_REFUSED,
+                     r == -ENOENT ? "there is no user %s on this host"
+                                  : "the name service did not say in time who %s is: try again",
+                     name);
+}
+
+/* The open request that asks for the same thing, NULL if there is none. */
+static const struct checkout *find_same(const struct checkouts *open, const struct draft *draft,
+                                        const struct moment *now)
+{
+    for (size_t i = 0; i < open->count; i++) {
+        const struct checkout *checkout = open->items[i];
+
+        if (strcmp(checkout->policy, draft->policy->name) == 0 && !checkout->extends &&
+            (checkout->door ? door_from_name(checkout->door) : 0) == draft->door &&
+            checkout->start_at == draft->start && checkout->state == STATE_PENDING)
+            return checkout;
+        if (checkout->state == STATE_ACTIVE && !draft->start && checkout_in_window(checkout, now) &&
+            (!checkout->door || door_from_name(checkout->door) == draft->door) &&
+            (!draft->policy->uses || checkout->uses < draft->policy->uses))
+            return checkout;
+    }
+    return NULL;
+}
+
+static int refuse_request(const struct policy_answer *answer, const struct identity *person,
+                          const struct identity *account, struct error *error)
+{
+    switch (answer->verdict) {
+    case POLICY_UNMANAGED:
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "no policy manages %s: nothing keeps its doors, and there is nothing to "
+                         "request",
+                         account->name);
+    case POLICY_EXEMPT:
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "policy %s exempts %s: %s can be entered without a request",
+                         answer->policy->name, person->name, account->name);
+    case POLICY_OUTSIDE_HOURS:
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "policy %s does not let anybody have %s at that time",
+                         answer->policy->name, account->name);
+    default:
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "no policy lets %s request %s: ask your administrator", person->name,
+                         account->name);
+    }
+}
+
+int request_decide(struct ledger *ledger, const struct request *request,
+                   const struct identity *person, const struct identity *account,
+                   struct roster *roster, const struct moment *now,
+                   const struct policy **ret_policy, struct error *error)
+{
+    struct policy_question question = {.person = person,
+                                       .account = account,
+                                       .door = request->door,
+                                       .any_source = true,
+                                       .wall = request->start ? request->start : now->wall};
+    struct policy_answer answer;
+    int r;
+
+    if (!ledger->policies)
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "the policy of this host cannot be read: its administrator finds the "
+                         "reason in the journal of pam-checkout-broker.service");
+    answer = policy_decide(ledger->policies, &question);
+    if (answer.verdict == POLICY_NEEDS_GROUPS) {
+        r = roster_user(roster, person->name, true, &question.person);
+        if (r == -EAGAIN)
+            return r;
+        if (r < 0)
+            return error_set(error, ERROR_POLICY_REFUSED,
+                             "the name service did not say in time which groups %s is in: try "
+                             "again",
+                             person->name);
+        answer = policy_decide(ledger->policies, &question);
+    }
+    if (answer.verdict != POLICY_DECIDES)
+        return refuse_request(&answer, person, account, error);
+    *ret_policy = answer.policy;
+    return 0;
+}
+
+int ledger_request(struct ledger *ledger, const struct request *request, const struct caller *caller,
+                   struct roster *roster, const struct moment *now, uint64_t *ret_id,
+                   struct error *error)
+{
+    CLEANUP_CHECKOUTS struct checkouts open = {0};
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    const struct identity *person = NULL, *account = NULL;
+    const struct checkout *same;
+    struct draft draft;
+    int r = ledger_identify(caller, roster, &person, error);
+    int account_r = request_find_user(roster, request->account, &account, error);
+
+    if (r == -EAGAIN || account_r == -EAGAIN)
+        return -EAGAIN;
+    if (r != 0 || account_r != 0)
+        return r ? r : account_r;
+
+    draft = (struct draft){.person = person,
+                           .account = account,
+                           .person_loginuid =
+                               caller->loginuid_known ? caller->loginuid : LOGINUID_UNSET,
+                           .reason = request->reason,
+                           .reason_source = "requester",
+                           .ticket = request->ticket,
+                           .to = request->to,
+                           .door = request->door,
+                           .duration = request->duration,
+                           .start = request->start};
+    r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
+    if (r != 0)
+        return r;
+    r = ledger_tick(ledger, now, error);
+    if (r != 0)
+        return r;
+    r = store_open_checkouts(ledger->store, person->uid, account->uid, &open);
+    if (r < 0)
+        return ledger_storage_error(ledger, r, error);
+    same = find_same(&open, &draft, now);
+    if (same) {
+        *ret_id = same->id;
+        return 0;
+    }
+    r = request_file(ledger, &draft, roster, now, &checkout, error);
+    if (r != 0)
+        return r;
+    *ret_id = checkout->id;
+    return 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "core/ledger_internal.h"
+
+/* Rows that are looked at in one go while a list is filtered by what the caller may see. */
+#define VIEW_BATCH 200
+
+bool ledger_sees_all(const struct ledger *ledger, const struct identity *person)
+{
+    return person->uid == 0 || ledger_is_administrator(ledger, person) ||
+           (ledger->auditors && identity_in_group(person, ledger->auditors));
+}
+
+static bool has_decided(const struct checkout *checkout, const struct identity *person)
+{
+    for (size_t i = 0; i < checkout->n_decisions; i++)
+        if (checkout->decisions[i].actor_uid == person->uid)
+            return true;
+    return false;
+}
+
+/* A person sees their own, an approver what they may decide or have decided. */
+static bool may_see(const struct ledger *ledger, const struct checkout *checkout,
+                    const struct identity *person)
+{
+    const struct policy *policy = ledger_policy(ledger, checkout->policy);
+
+    return checkout->person_uid == person->uid || ledger_sees_all(ledger, person) ||
+           has_decided(checkout, person) ||
+           (policy && principals_include(&policy->approvers, person) == 1);
+}
+
+int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
+               struct roster *roster, struct checkout **ret_checkout,
+               struct session ***ret_sessions, size_t *ret_n_sessions, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    const struct identity *person = NULL;
+    int r = ledger_identify(caller, roster, &person, error);
+
+    if (r == 0)
+        r = ledger_load(ledger, id, &checkout, error);
+    if (r != 0)
+        return r;
+    if (!may_see(ledger, checkout, person))
+        return error_set(error, ERROR_NOT_PERMITTED,
+                         "request %llu is not yours to see: its requester, its approvers and "
+                         "auditors can",
+                         (unsigned long long)id);
+    r = store_sessions_of(ledger->store, id, ret_sessions, ret_n_sessions);
+    if (r < 0)
+        return ledger_storage_error(ledger, r, error);
+    *ret_checkout = TAKE_PTR(checkout);
+    return 0;
+}
+
+static bool may_decide_now(const struct ledger *ledger, const struct checkout *checkout,
+                           const struct identity *person)
+{
+    return checkout->state == STATE_PENDING && !has_decided(checkout, person) &&
+           ledger_may_decide(ledger, checkout, person);
+}
+
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct error error;
+
+    return ledger_load(ledger, id, &checkout, &error) == 0 &&
+           may_decide_now(ledger, checkout, person);
+}
+
+int ledger_list(struct ledger *ledger, const struct list_request *request,
+                const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
+                struct error *error)
+{
+    CLEANUP_CHECKOUTS struct checkouts found = {0};
+    struct checkout_filter filter = request->filter;
+    const struct identity *person = NULL;
+    size_t limit = filter.limit;
+    int r = ledger_identify(caller, roster, &person, error);
+
+    if (r != 0)
+        return r;
+    found.items = calloc(limit, sizeof(*found.items));
+    if (!found.items)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    if (request->mine)
+        filter.person_uid = person->uid;
+    if (request->decidable)
+        filter.states = 1u << STATE_PENDING;
+    filter.limit = VIEW_BATCH;
+    while (found.count < limit) {
+        CLEANUP_CHECKOUTS struct checkouts batch = {0};
+
+        r = store_list(ledger->store, &filter, &batch);
+        if (r < 0)
+            return ledger_storage_error(ledger, r, error);
+        for (size_t i = 0; i < batch.count && found.count < limit; i++) {
+            filter.after = batch.items[i]->id;
+            if (request->decidable ? may_decide_now(ledger, batch.items[i], person)
+                                   : may_see(ledger, batch.items[i], person))
+                found.items[found.count++] = TAKE_PTR(batch.items[i]);
+        }
+        if (batch.count < VIEW_BATCH)
+            break;
+    }
+    *ret_checkouts = found;
+    found = (struct checkouts){0};
+    return 0;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* pam-checkout-broker: puts the parts together and runs them. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
+#include <unistd.h>
+
+#include "bus/gate_server.h"
+#include "bus/moment.h"
+#include "bus/people_server.h"
+#include "core/config.h"
+#include "core/ledger.h"
+#include "names/names.h"
+#include "reload.h"
+#include "sink/journal.h"
+#include "sink/signals.h"
+#include "sink/terminals.h"
+#include "sink/waiters.h"
+
+#define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
+#define SELF "/proc/self/exe"
+
+/* Time is looked at this often even where nothing is due: a clock that was set is noticed. */
+#define TICK_AT_MOST_USEC (60 * 1000000ULL)
+
+struct settings {
+    const char *gate;
+    const char *bus;
+    const char *broker_file;
+    const char *policy_directory;
+    const char *ledger;
+};
+
+struct broker {
+    const struct settings *settings;
+    sd_event *event;
+    struct broker_config config;
+    struct store *store;
+    struct ledger *ledger;
+    struct names *names;
+    struct waiters *waiters;
+    struct journal *journal;
+    struct terminals *terminals; /* NULL: approvers are not told */
+    struct reload *reload;
+    uint64_t reloads_begun, reloads_done;
+    bool reload_again; /* something may have been written that the one under way has not seen */
+    struct bus bus;
+    struct people_server *people;
+    struct gate_server *gate;
+    sd_event_source *tick, *post, *signals[3];
+    bool due_changed; /* something was written: the next tick may come earlier */
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(int priority, const char *format, ...)
+{
+    va_list arguments;
+
+    /* sd-daemon(3): journald reads the priority from the line's beginning. */
+    fprintf(stderr, "<%d>", priority);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+/* ---- events ---- */
+
+static void on_event(const struct event *event, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    journal_sink(event, broker->journal);
+    if (broker->people)
+        signals_sink(event, people_server_connection(broker->people));
+    waiters_sink(event, broker->waiters);
+    if (broker->terminals)
+        terminals_sink(event, broker->terminals);
+    broker->due_changed = true;
+}
+
+static bool waits_for(uint64_t id, const struct identity *person, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return ledger_waits_for(broker->ledger, id, person);
+}
+
+/* ---- time ---- */
+
+static int arm_tick(struct broker *broker)
+{
+    struct moment now = moment_now();
+    uint64_t wall = 0, boot = 0, wait = TICK_AT_MOST_USEC;
+
+    if (ledger_next_tick(broker->ledger, &now, &wall, &boot) == 0) {
+        if (wall && (wall - now.wall) * 1000000 < wait)
+            wait = (wall - now.wall) * 1000000;
+        if (boot && (boot - now.boot) * 1000000 < wait)
+            wait = (boot - now.boot) * 1000000;
+    }
+    broker->due_changed = false;
+    int r = sd_event_source_set_time_relative(broker->tick, wait);
+
+    return r < 0 ? r : sd_event_source_set_enabled(broker->tick, SD_EVENT_ONESHOT);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct broker *broker = userdata;
+    struct moment now = moment_now();
+    struct error error;
+
+    if (ledger_tick(broker->ledger, &now, &error) != 0)
+        complain(3, "%s", error.text);
+    return arm_tick(broker);
+}
+
+static int on_post(sd_event_source *source, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return broker->due_changed ? arm_tick(broker) : 0;
+}
+
+/* ---- policies, and what waits for the first ones ---- */
+
+static int open_doors(struct broker *broker)
+{
+    struct moment now = moment_now();
+    struct error error;
+
+    if (gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
+        ledger_note(broker->ledger, EVENT_BROKER_STARTED, &now, &error) != 0 ||
+        ledger_tick(broker->ledger, &now, &error) != 0) {
+        complain(3, "%s", error.text);
+        return -EIO;
+    }
+    (void)sd_notify(0, "READY=1\nSTATUS=Both doors are open");
+    return 0;
+}
+
+static int start_reload(struct broker *broker);
+
+static void on_reloaded(const char *problem, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    if (problem)
+        complain(3, "%s; %s", problem,
+                 ledger_policies(broker->ledger) ? "the policies from before stay in force"
+                                                 : "every login is refused until this is mended");
+    broker->reload = reload_free(broker->reload);
+    people_answer_reload(&broker->bus, ++broker->reloads_done, problem);
+    if (!broker->gate && open_doors(broker) < 0)
+        sd_event_exit(broker->event, EXIT_FAILURE);
+    else if (broker->reload_again && start_reload(broker) < 0)
+        sd_event_exit(broker->event, EXIT_FAILURE);
+}
+
+static int start_reload(struct broker *broker)
+{
+    broker->reload_again = broker->reload != NULL;
+    if (broker->reload)
+        return 0;
+    broker->reloads_begun++;
+    return reload_start(broker->ledger, broker->names, broker->event,
+                        broker->settings->policy_directory, on_reloaded, broker, &broker->reload);
+}
+
+static uint64_t on_reload_asked(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    if (start_reload(broker) < 0)
+        return 0;
+    return broker->reloads_begun + (broker->reload_again ? 1 : 0);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct broker *broker = userdata;
+    int r = 0;
+
+    if (info->ssi_signo == SIGHUP)
+        r = start_reload(broker);
+    else
+        r = sd_event_exit(broker->event, EXIT_SUCCESS);
+    return r;
+}
+
+static void on_bus_lost(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    complain(3, "the system bus has gone; everything is in the ledger, starting again");
+    sd_event_exit(broker->event, EXIT_FAILURE);
+}
+
+/* ---- start and stop ---- */
+
+static int start_ledger(struct broker *broker)
+{
+    char host[LIMIT_HOST + 1] = "", machine[SD_ID128_STRING_MAX];
+    struct ledger_settings settings;
+    sd_id128_t id;
+    struct error error;
+    int r;
+
+    if (config_load_broker(broker->settings->broker_file, &broker->config, &error) != 0 ||
+        store_open(broker->settings->ledger, &broker->store, &error) != 0) {
+        complain(3, "%s", error.text);
+        return -EIO;
+    }
+    r = sd_id128_get_machine(&id);
+    if (r < 0) {
+        complain(3, "/etc/machine-id: %s", strerror(-r));
+        return r;
+    }
+    if (gethostname(host, sizeof(host) - 1) < 0)
+        return -errno;
+    settings = (struct ledger_settings){.store = broker->store,
+                                        .host = host,
+                                        .machine_id = sd_id128_to_string(id, machine),
+                                        .administrators = broker->config.administrators,
+                                        .auditors = broker->config.auditors,
+                                        .sink = on_event,
+                                        .userdata = broker};
+    return ledger_new(&settings, &broker->ledger);
+}
+
+static int add_sources(struct broker *broker)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    int r = sd_event_add_time_relative(broker->event, &broker->tick, CLOCK_BOOTTIME,
+                                       TICK_AT_MOST_USEC, 0, on_tick, broker);
+
+    if (r >= 0)
+        r = sd_event_add_post(broker->event, &broker->post, on_post, broker);
+    for (size_t i = 0; i < 3 && r >= 0; i++)
+        r = sd_event_add_signal(broker->event, &broker->signals[i], numbers[i], on_signal, broker);
+    return r;
+}
+
+static int start(struct broker *broker)
+{
+    struct error error;
+    int r = sd_event_new(&broker->event);
+
+    if (r >= 0)
+        r = sd_event_set_watchdog(broker->event, true);
+    if (r >= 0)
+        r = journal_new(NULL, &broker->journal);
+    if (r >= 0)
+        r = waiters_new(broker->event, &broker->waiters);
+    if (r >= 0)
+        r = names_new(broker->event, SELF, &broker->names);
+    if (r >= 0)
+        r = start_ledger(broker);
+    if (r >= 0 && broker->config.tell_terminals)
+        r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
+                          &broker->terminals);
+    if (r >= 0)
+        r = add_sources(broker);
+    if (r < 0)
+        return r;
+
+    broker->bus = (struct bus){.event = broker->event,
+                               .ledger = broker->ledger,
+                               .names = broker->names,
+                               .waiters = broker->waiters,
+                               .reload = on_reload_asked,
+                               .userdata = broker};
+    LIST_INIT(&broker->bus.calls);
+    if (people_server_new(&broker->bus, broker->settings->bus, on_bus_lost, broker, &broker->people,
+                          &error) != 0) {
+        complain(3, "%s", error.text);
+        return -EIO;
+    }
+    return start_reload(broker);
+}
+
+static void stop(struct broker *broker)
+{
+    struct moment now = moment_now();
+    struct error error;
+
+    (void)sd_notify(0, "STOPPING=1");
+    if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, &now, &error) != 0)
+        complain(3, "%s", error.text);
+    reload_free(broker->reload);
+    gate_server_free(broker->gate);
+    people_server_free(broker->people);
+    for (size_t i = 0; i < 3; i++)
+        sd_event_source_disable_unref(broker->signals[i]);
+    sd_event_source_disable_unref(broker->tick);
+    sd_event_source_disable_unref(broker->post);
+    waiters_free(broker->waiters);
+    terminals_free(broker->terminals);
+    names_free(broker->names);
+    ledger_free(broker->ledger);
+    store_free(broker->store);
+    journal_free(broker->journal);
+    broker_config_clear(&broker->config);
+    sd_event_unref(broker->event);
+}
+
+static int run(const struct settings *settings)
+{
+    struct broker broker = {.settings = settings};
+    sigset_t blocked;
+    int r;
+
+    /* sd_event_add_signal(3) wants them blocked. */
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
+        return EXIT_FAILURE;
+    r = start(&broker);
+    if (r >= 0)
+        r = sd_event_loop(broker.event);
+    else if (r != -EIO) /* which has complained already */
+        complain(3, "cannot start: %s", strerror(-r));
+    stop(&broker);
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void print_help(FILE *out)
+{
+    fputs("pam-checkout-broker [OPTION…]\n"
+          "Decides who may enter privileged accounts, and keeps the ledger.\n\n"
+          "  --gate=ADDRESS   where doors connect: \"systemd:\" (default) or \"unix:path=…\"\n"
+          "  --help\n  --version\n\n"
+          "Started by systemd: see pam-checkout-broker(8).\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"gate", required_argument, NULL, 'g'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {0}};
+    struct settings settings = {.gate = "systemd:",
+                                .bus = PEOPLE_BUS_ADDRESS,
+                                .broker_file = CONFIG_BROKER_FILE,
+                                .policy_directory = CONFIG_POLICY_DIR,
+                                .ledger = LEDGER_FILE};
+    int option;
+
+    umask(0077);
+    if (argc == 2 && strcmp(argv[1], NAMES_WORKER_ARGUMENT) == 0)
+        return names_worker_main();
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        switch (option) {
+        case 'g':
+            settings.gate = optarg;
+            break;
+        case 'h':
+            print_help(stdout);
+            return EXIT_SUCCESS;
+        case 'v':
+            puts("pam-checkout-broker " VERSION);
+            return EXIT_SUCCESS;
+        default:
+            print_help(stderr);
+            return 2;
+        }
+    if (optind != argc) {
+        print_help(stderr);
+        return 2;
+    }
+    return run(&settings);
+}

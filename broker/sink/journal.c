@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "sink/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+
+/* Where in this file the entry was made helps nobody who reads it. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "sink/sentence.h"
+
+/* More than there are fields. */
+#define FIELDS_MAX 32
+
+struct journal {
+    journal_send send;
+    struct journal_gap gap;
+    bool answers; /* the last entry was taken */
+};
+
+/* The ids are the first 16 bytes of SHA-256("pam-checkout:" + the event's name); a test computes
+ * them. */
+static const struct {
+    int priority;
+    const char *message_id;
+} kinds[EVENT_KIND_COUNT] = {
+    [EVENT_REQUESTED] = {LOG_NOTICE, "a9e42fb9bb075c7d96bcd91ccb750f46"},
+    [EVENT_DECISION] = {LOG_NOTICE, "888fa9ea41e6641d65f5b4eeb41378ef"},
+    [EVENT_APPROVED] = {LOG_NOTICE, "76125a94a9aa35eeef1b0c490788b05b"},
+    [EVENT_DENIED] = {LOG_NOTICE, "b07186a38506c00d2d0374a0d2719bc8"},
+    [EVENT_CANCELLED] = {LOG_INFO, "f713cb856b8f55736f2a0baa6d627d6b"},
+    [EVENT_LAPSED] = {LOG_INFO, "d8cf05ab2668556a1870b28872b29a61"},
+    [EVENT_STARTED] = {LOG_NOTICE, "852faa11b2eb489df77bab96a3e4cc6e"},
+    [EVENT_EXTENDED] = {LOG_NOTICE, "6de6f6fd8403ecbbea93139af3191f52"},
+    [EVENT_RETURNED] = {LOG_INFO, "f633005a9e7c40ffa4684c4c44c5be17"},
+    [EVENT_REVOKED] = {LOG_WARNING, "441def55d7febe8de66e901055b7bdd3"},
+    [EVENT_EXPIRED] = {LOG_INFO, "e8a225366f2c3ba4bda8aba1948f6832"},
+    [EVENT_SESSION_OPENED] = {LOG_NOTICE, "acfd4ba886d0f05b4b9820cc4078935e"},
+    [EVENT_SESSION_CLOSED] = {LOG_INFO, "855c9b4fbfc19b49198a0074d2d809a4"},
+    [EVENT_SESSION_KILLED] = {LOG_WARNING, "3c4963f43029f1172f55c84df9ab1363"},
+    [EVENT_SESSION_SURVIVED] = {LOG_CRIT, "acd98cbf3c1ec21cc4bbbd536eb8a9a5"},
+    [EVENT_DOOR_REFUSED] = {LOG_WARNING, "6c23ea22799933888922afc559f78dc2"},
+    [EVENT_POLICY_LOADED] = {LOG_NOTICE, "0b6a894f7b8967e592bdf717a310999a"},
+    [EVENT_POLICY_REJECTED] = {LOG_ERR, "b8156eac6f7e33b59bbc0478651ebe15"},
+    [EVENT_BROKER_STARTED] = {LOG_INFO, "534ef86677cba9b7d713423ee8e1cd2e"},
+    [EVENT_BROKER_STOPPED] = {LOG_INFO, "b84f7f9242a1394527a6141e757728b2"},
+    [EVENT_JOURNAL_GAP] = {LOG_WARNING, "89e581b7b395f944129f75a9b5a09f16"},
+};
+
+/* One entry in the making. */
+struct entry {
+    struct iovec fields[FIELDS_MAX];
+    int count;
+    bool failed; /* out of memory */
+};
+
+static void entry_clear(struct entry *entry)
+{
+    for (int i = 0; i < entry->count; i++)
+        free(entry->fields[i].iov_base);
+    entry->count = 0;
+}
+
+/* What is unknown is absent. Values go as they are: the protocol carries their lengths. */
+static void add(struct entry *entry, const char *field, const char *value)
+{
+    char *text = NULL;
+
+    if (!value || !*value || entry->failed)
+        return;
+    int length = entry->count < FIELDS_MAX ? asprintf(&text, "%s=%s", field, value) : -1;
+    if (length < 0) {
+        entry->failed = true;
+        return;
+    }
+    entry->fields[entry->count++] = (struct iovec){text, (size_t)length};
+}
+
+static void add_number(struct entry *entry, const char *field, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, value);
+    add(entry, field, text);
+}
+
+static void add_state(struct entry *entry, const char *field, enum checkout_state state)
+{
+    if (state != STATE_NONE)
+        add(entry, field, state_name(state));
+}
+
+static void add_checkout(struct entry *entry, const struct event *event)
+{
+    const struct checkout *checkout = event->checkout;
+
+    if (checkout) {
+        add_number(entry, "CHECKOUT_ID", checkout->id);
+        add(entry, "CHECKOUT_UUID", checkout->uuid);
+        add(entry, "CHECKOUT_TICKET", checkout->ticket);
+    }
+    add(entry, "CHECKOUT_POLICY", event->policy || !checkout ? event->policy : checkout->policy);
+    add(entry, "CHECKOUT_POLICY_DIGEST",
+        event->policy_digest || !checkout ? event->policy_digest : checkout->policy_digest);
+}
+
+static void compose(struct entry *entry, const struct event *event)
+{
+    char message[SENTENCE_MAX];
+
+    sentence_of_event(event, message);
+    add(entry, "MESSAGE", message);
+    add(entry, "MESSAGE_ID", kinds[event->kind].message_id);
+    add_number(entry, "PRIORITY", (uint64_t)kinds[event->kind].priority);
+    add(entry, "SYSLOG_IDENTIFIER", "pam-checkout-broker");
+    add(entry, "CHECKOUT_EVENT", event_name(event->kind));
+    add_number(entry, "CHECKOUT_SEQ", event->seq);
+    add(entry, "CHECKOUT_HASH", event->hash);
+    add_checkout(entry, event);
+    add(entry, "CHECKOUT_PERSON", event_person(event));
+    add(entry, "CHECKOUT_ACCOUNT", event_account(event));
+    add(entry, "CHECKOUT_ACTOR", event->actor);
+    add_state(entry, "CHECKOUT_STATE_OLD", event->state_old);
+    add_state(entry, "CHECKOUT_STATE_NEW", event->state_new);
+    add(entry, "CHECKOUT_REASON", event_reason(event));
+    add(entry, "CHECKOUT_DOOR", event_door(event));
+    add(entry, "CHECKOUT_SERVICE", event_service(event));
+    add(entry, "CHECKOUT_TTY", event_tty(event));
+    add(entry, "CHECKOUT_RHOST", event_rhost(event));
+    add(entry, "CHECKOUT_SESSION", event->session ? event->session->session : NULL);
+}
+
+int journal_probe(const char *socket_path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct pollfd writable = {.events = POLLOUT};
+    CLEANUP_CLOSE int fd = -1;
+
+    if (strlen(socket_path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    memcpy(address.sun_path, socket_path, strlen(socket_path));
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    /* Linux: a connected datagram socket is writable while its peer's queue is not full. */
+    writable.fd = fd;
+    int r = poll(&writable, 1, 0);
+    if (r < 0)
+        return -errno;
+    return r > 0 && (writable.revents & POLLOUT) ? 0 : -EAGAIN;
+}
+
+static int send_to_journald(const struct iovec *fields, int count)
+{
+    int r = journal_probe(JOURNAL_SOCKET);
+
+    return r < 0 ? r : sd_journal_sendv(fields, count);
+}
+
+int journal_new(journal_send send, struct journal **ret_journal)
+{
+    struct journal *journal = calloc(1, sizeof(*journal));
+
+    if (!journal)
+        return -ENOMEM;
+    journal->send = send ? send : send_to_journald;
+    *ret_journal = journal;
+    return 0;
+}
+
+struct journal *journal_free(struct journal *journal)
+{
+    free(journal);
+    return NULL;
+}
+
+static void note_missed(struct journal *journal, const struct event *event, int error)
+{
+    struct journal_gap *gap = &journal->gap;
+
+    if (gap->missed == 0) {
+        gap->since = event->time;
+        gap->first_seq = event->seq;
+    }
+    gap->missed++;
+    gap->last_seq = event->seq;
+    gap->error = error;
+}
+
+void journal_sink(const struct event *event, void *userdata)
+{
+    struct journal *journal = userdata;
+    CLEANUP(entry_clear) struct entry entry = {0};
+    int r = -EINVAL;
+
+    if ((unsigned)event->kind < EVENT_KIND_COUNT) {
+        compose(&entry, event);
+        r = entry.failed ? -ENOMEM : journal->send(entry.fields, entry.count);
+    }
+    journal->answers = r >= 0;
+    if (r < 0)
+        note_missed(journal, event, r);
+}
+
+bool journal_take_gap(struct journal *journal, struct journal_gap *ret_gap)
+{
+    if (journal->gap.missed == 0 || !journal->answers)
+        return false;
+    *ret_gap = journal->gap;
+    journal->gap = (struct journal_gap){0};
+    return true;
+}
+
+struct journal_gap journal_current_gap(const struct journal *journal)
+{
+    return journal->gap;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "limits.h"
+
+/* How often a connection is tried anew while the backlog is full: the kernel tells nobody when
+ * there is room. */
+#define RETRY_MS 20
+/* A line of the authentication; "OK " and 32 digits are 35 bytes. */
+#define LINE_MAX_BYTES 256
+
+struct peer {
+    int fd;
+    uint32_t serial;
+    size_t used; /* bytes of the buffer that were received */
+    /* dbus_message_demarshal reads it in place, as aligned as a message. */
+    alignas(8) char buffer[LIMIT_GATE_MESSAGE];
+};
+
+int problem_set(struct problem *problem, int r, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vsnprintf(problem->text, sizeof(problem->text), format, arguments) < 0)
+        problem->text[0] = '\0';
+    va_end(arguments);
+    return r;
+}
+
+static int problem_errno(struct problem *problem, int r, const char *what)
+{
+    const char *description = strerrordesc_np(-r);
+
+    return problem_set(problem, r, "%s: %s", what, description ? description : "unknown error");
+}
+
+uint64_t peer_now(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Waits until fd (-1: none) is ready or hung up. */
+static int wait_ready(int fd, short events, const struct patience *patience)
+{
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = patience->stop_fd, .events = POLLIN},
+            {.fd = fd, .events = events},
+        };
+        uint64_t now = peer_now();
+        uint64_t left;
+
+        if (now >= patience->deadline)
+            return -ETIMEDOUT;
+        left = patience->deadline - now;
+        if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0) {
+            if (errno != EINTR)
+                return -errno;
+            continue;
+        }
+        if (fds[0].revents)
+            return -ECANCELED;
+        if (fds[1].revents)
+            return 0;
+    }
+}
+
+int peer_pause(uint64_t milliseconds, const struct patience *patience)
+{
+    struct patience nap = *patience;
+    uint64_t until = peer_now() + milliseconds;
+    int r;
+
+    if (until >= patience->deadline)
+        return wait_ready(-1, 0, patience);
+    nap.deadline = until;
+    r = wait_ready(-1, 0, &nap);
+    return r == -ETIMEDOUT ? 0 : r;
+}
+
+/* Says what came of waiting for the peer. */
+static int problem_io(struct problem *problem, int r)
+{
+    switch (r) {
+    case -ETIMEDOUT:
+        return problem_set(problem, r, "no answer in time");
+    case -ECANCELED:
+        return problem_set(problem, r, "given up");
+    case -ECONNRESET:
+    case -EPIPE:
+        return problem_set(problem, r, "it hung up");
+    default:
+        return problem_errno(problem, r, "the connection failed");
+    }
+}
+
+/* Only root may have made the socket, and only root may be able to put another in its place. */
+static int check_socket(const char *path, struct problem *problem)
+{
+    CLEANUP_FREE char *directory = NULL;
+    const char *slash = strrchr(path, '/');
+    struct stat status;
+
+    if (!slash)
+        return problem_set(problem, -EPERM, "%s is not an absolute path", path);
+    directory = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!directory)
+        return problem_errno(problem, -ENOMEM, path);
+
+    if (stat(directory, &status) < 0)
+        return problem_errno(problem, -errno, directory);
+    if (status.st_uid != 0 || (status.st_mode & 022) != 0)
+        return problem_set(problem, -EPERM, "others than root can write to %s", directory);
+    if (lstat(path, &status) < 0)
+        return problem_errno(problem, -errno, path);
+    if (!S_ISSOCK(status.st_mode))
+        return problem_set(problem, -EPERM, "%s is not a socket", path);
+    if (status.st_uid != 0 || (status.st_mode & 077) != 0)
+        return problem_set(problem, -EPERM, "others than root can use %s", path);
+    return 0;
+}
+
+static int connect_socket(struct peer *peer, const char *path, const struct patience *patience,
+                          struct problem *problem)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int r;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return problem_errno(problem, -ENAMETOOLONG, path);
+    memcpy(address.sun_path, path, strlen(path));
+
+    peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (peer->fd < 0)
+        return problem_errno(problem, -errno, "no socket");
+    while (connect(peer->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN)
+            return problem_errno(problem, -errno, path);
+        r = peer_pause(RETRY_MS, patience);
+        if (r == -ETIMEDOUT)
+            return problem_set(problem, r, "too many logins wait at %s", path);
+        if (r < 0)
+            return problem_io(problem, r);
+    }
+    return 0;
+}
+
+static int check_peer(const struct peer *peer, struct problem *problem)
+{
+    struct ucred credentials = {.uid = (uid_t)-1};
+    socklen_t size = sizeof(credentials);
+
+    if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+        return problem_errno(problem, -errno, "its credentials");
+    if (size != sizeof(credentials) || credentials.uid != 0)
+        return problem_set(problem, -EPERM, "the socket was not made by root");
+    return 0;
+}
+
+static int send_all(struct peer *peer, const char *data, size_t size,
+                    const struct patience *patience, struct problem *problem)
+{
+    while (size > 0) {
+        ssize_t sent = send(peer->fd, data, size, MSG_NOSIGNAL);
+        int r = sent < 0 ? -errno : 0;
+
+        if (r == -EAGAIN)
+            r = wait_ready(peer->fd, POLLOUT, patience);
+        else if (r == -EINTR)
+            r = 0;
+        if (r < 0)
+            return problem_io(problem, r);
+        if (sent > 0) {
+            data += sent;
+            size -= (size_t)sent;
+        }
+    }
+    return 0;
+}
+
+/* Receives what is there, at least one byte. Without a control buffer the kernel drops file
+ * descriptors (unix(7), recvmsg(2)). */
+static int receive_some(struct peer *peer, const struct patience *patience, struct problem *problem)
+{
+    for (;;) {
+        ssize_t received;
+        int r;
+
+        r = wait_ready(peer->fd, POLLIN, patience);
+        if (r < 0)
+            return problem_io(problem, r);
+        received = recv(peer->fd, peer->buffer + peer->used, sizeof(peer->buffer) - peer->used, 0);
+        if (received > 0) {
+            peer->used += (size_t)received;
+            return 0;
+        }
+        if (received == 0)
+            return problem_io(problem, -ECONNRESET);
+        if (errno != EAGAIN && errno != EINTR)
+            return problem_io(problem, -errno);
+    }
+}
+
+static void consume(struct peer *peer, size_t size)
+{
+    peer->used -= size;
+    memmove(peer->buffer, peer->buffer + size, peer->used);
+}
+
+/* EXTERNAL authentication (D-Bus specification, "Authentication Protocol"): who we are is for the
+ * kernel to say, the line only repeats it. File descriptors are not negotiated: there are none. */
+static int authenticate(struct peer *peer, const struct patience *patience, struct problem *problem)
+{
+    char digits[16], line[64] = "\0AUTH EXTERNAL ";
+    size_t length = 1 + strlen(line + 1);
+    const char *end;
+    int r;
+
+    snprintf(digits, sizeof(digits), "%u", (unsigned)geteuid());
+    for (const char *digit = digits; *digit; digit++) {
+        line[length++] = '3'; /* '0' to '9' are 30 to 39 in hexadecimal */
+        line[length++] = *digit;
+    }
+    line[length++] = '\r';
+    line[length++] = '\n';
+
+    r = send_all(peer, line, length, patience, problem);
+    if (r < 0)
+        return r;
+    while (!(end = memmem(peer->buffer, peer->used, "\r\n", 2))) {
+        if (peer->used >= LINE_MAX_BYTES)
+            return problem_set(problem, -EPROTO, "it does not speak D-Bus");
+        r = receive_some(peer, patience, problem);
+        if (r < 0)
+            return r;
+    }
+    if (peer->used < 3 || memcmp(peer->buffer, "OK ", 3) != 0)
+        return problem_set(problem, -EPROTO, "it does not let this program in");
+    consume(peer, (size_t)(end - peer->buffer) + 2);
+    return send_all(peer, "BEGIN\r\n", 7, patience, problem);
+}
+
+int peer_connect(const char *path, const struct patience *patience, struct peer **ret_peer,
+                 struct problem *problem)
+{
+    CLEANUP(cleanup_peer) struct peer *peer = NULL;
+    int r;
+
+    r = check_socket(path, problem);
+    if (r < 0)
+        return r;
+    peer = malloc(sizeof(*peer));
+    if (!peer)
+        return problem_errno(problem, -ENOMEM, path);
+    peer->fd = -1;
+    peer->serial = 0;
+    peer->used = 0;
+
+    r = connect_socket(peer, path, patience, problem);
+    if (r == 0)
+        r = check_peer(peer, problem);
+    if (r == 0)
+        r = authenticate(peer, patience, problem);
+    if (r < 0)
+        return r;
+    *ret_peer = TAKE_PTR(peer);
+    return 0;
+}
+
+struct peer *peer_free(struct peer *peer)
+{
+    if (peer && peer->fd >= 0)
+        close(peer->fd);
+    free(peer);
+    return NULL;
+}
+
+static int send_call(struct peer *peer, DBusMessage *call, const struct patience *patience,
+                     struct problem *problem)
+{
+    char *data = NULL;
+    int size = 0, r;
+
+    dbus_message_set_serial(call, ++peer->serial);
+    if (!dbus_message_marshal(call, &data, &size))
+        return problem_errno(problem, -ENOMEM, "no message");
+    r = send_all(peer, data, (size_t)size, patience, problem);
+    dbus_free(data);
+    return r;
+}
+
+/* The next whole message, of whatever kind. */
+static int receive_message(struct peer *peer, const struct patience *patience,
+                           DBusMessage **ret_message, struct problem *problem)
+{
+    DBusError error = DBUS_ERROR_INIT;
+    int size, r;
+
+    for (;;) {
+        size = dbus_message_demarshal_bytes_needed(peer->buffer, (int)peer->used);
+        if (size < 0)
+            return problem_set(problem, -EBADMSG, "what it sends is not D-Bus");
+        if ((size_t)size > sizeof(peer->buffer))
+            return problem_set(problem, -EMSGSIZE, "its message is too long");
+        if (size > 0 && (size_t)size <= peer->used)
+            break;
+        r = receive_some(peer, patience, problem);
+        if (r < 0)
+            return r;
+    }
+    *ret_message = dbus_message_demarshal(peer->buffer, size, &error);
+    if (!*ret_message) {
+        bool is_memory = dbus_error_has_name(&error, DBUS_ERROR_NO_MEMORY);
+
+        dbus_error_free(&error);
+        return is_memory ? problem_errno(problem, -ENOMEM, "its message")
+                         : problem_set(problem, -EBADMSG, "what it sends is not D-Bus");
+    }
+    consume(peer, (size_t)size);
+    return 0;
+}
+
+int peer_call(struct peer *peer, DBusMessage *call, const struct patience *patience,
+              DBusMessage **ret_reply, struct problem *problem)
+{
+    int r;
+
+    r = send_call(peer, call, patience, problem);
+    while (r == 0) {
+        DBusMessage *message = NULL;
+        int type;
+
+        r = receive_message(peer, patience, &message, problem);
+        if (r < 0)
+            break;
+        type = dbus_message_get_type(message);
+        if ((type == DBUS_MESSAGE_TYPE_METHOD_RETURN || type == DBUS_MESSAGE_TYPE_ERROR) &&
+            dbus_message_get_reply_serial(message) == peer->serial) {
+            *ret_reply = message;
+            return 0;
+        }
+        dbus_message_unref(message);
+    }
+    return r;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A D-Bus connection to one peer, without a bus, that never takes longer than it may.
+ *
+ * The messages are libdbus's; the socket is ours. libdbus connects without any time limit when the
+ * backlog is full, and the only way to stop it there would be a timer signal, which is the host
+ * program's to handle. So this file connects, says the few lines of the authentication and moves
+ * bytes; nothing of the host is touched, and nothing stays behind. */
+
+#include <dbus/dbus.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+
+struct peer;
+
+/* Why there is no answer, in words that fit behind "the check-out broker does not answer". */
+struct problem {
+    char text[256];
+};
+
+/* Fills *problem with text, cut where it is too long, and returns r. */
+int problem_set(struct problem *problem, int r, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* How long a thing may take. */
+struct patience {
+    uint64_t deadline; /* on the clock of peer_now() */
+    int stop_fd;       /* readable when it is to end at once; -1: none. Never read from. */
+};
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+uint64_t peer_now(void);
+
+/* Sleeps. Returns 0, -ETIMEDOUT if the deadline comes first, -ECANCELED if stop_fd became readable.
+ */
+int peer_pause(uint64_t milliseconds, const struct patience *patience);
+
+/* Connects to the socket at path and authenticates. The socket and its directory must be root's
+ * alone and the other side must be uid 0. Returns 0 or a negative errno with *problem filled in:
+ * -EPERM is not the right socket, -EPROTO no D-Bus peer that lets us in, -ETIMEDOUT, -ECANCELED
+ * (stop_fd), -ENOMEM; anything else is a connection that cannot be made or was lost. */
+int peer_connect(const char *path, const struct patience *patience, struct peer **ret_peer,
+                 struct problem *problem);
+struct peer *peer_free(struct peer *peer);
+
+DEFINE_CLEANUP(struct peer *, peer, peer_free);
+
+/* Sends the call and returns its reply, a method return or an error; the caller unrefs it. File
+ * descriptors and whatever is not the reply are dropped. Returns 0 or a negative errno with
+ * *problem filled in: -EBADMSG for what is not D-Bus, -EMSGSIZE for a message above
+ * LIMIT_GATE_MESSAGE, -ECONNRESET or -EPIPE for a lost connection, else as above. After an error
+ * only peer_free is of use. */
+int peer_call(struct peer *peer, DBusMessage *call, const struct patience *patience,
+              DBusMessage **ret_reply, struct problem *problem);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "voice.h"
+
+#include <security/pam_ext.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "limits.h"
+#include "login.h"
+#include "text.h"
+
+static bool has_item(pam_handle_t *pamh, int item)
+{
+    const void *value = NULL;
+
+    return pam_get_item(pamh, item, &value) == PAM_SUCCESS && value &&
+           ((const char *)value)[0] != '\0';
+}
+
+static bool is_sudo(pam_handle_t *pamh)
+{
+    const void *service = NULL;
+    const char *door = NULL;
+
+    if (pam_get_item(pamh, PAM_SERVICE, &service) == PAM_SUCCESS && service)
+        door = login_door_of_service(service);
+    return door && strcmp(door, "sudo") == 0;
+}
+
+struct voice voice_init(pam_handle_t *pamh, int flags, bool quiet)
+{
+    struct voice voice = {.pamh = pamh};
+
+    voice.aloud = !quiet && has_item(pamh, PAM_TTY) && (!(flags & PAM_SILENT) || is_sudo(pamh));
+    return voice;
+}
+
+/* Everything that leaves goes through here: control characters and the like come out as escapes. */
+static void __attribute__((format(printf, 3, 0)))
+compose(char *line, size_t size, const char *format, va_list arguments)
+{
+    char text[LIMIT_SENTENCE];
+
+    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+        text[0] = '\0';
+    text_escape_to(line, size, text);
+}
+
+void voice_tell(const struct voice *voice, const char *format, ...)
+{
+    char line[LIMIT_SENTENCE];
+    va_list arguments;
+
+    if (!voice->aloud)
+        return;
+    va_start(arguments, format);
+    compose(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    pam_info(voice->pamh, "pam_checkout: %s", line);
+}
+
+/* Who was refused, for the journal. */
+static void describe(char *line, size_t size, const struct gate1_login *login)
+{
+    char text[LIMIT_SENTENCE];
+
+    snprintf(text, sizeof(text), " (person=%s account=%s door=%s phase=%s tty=%s rhost=%s)",
+             login->person, login->account, login->door, login->phase,
+             login->tty ? login->tty : "-", login->rhost ? login->rhost : "-");
+    text_escape_to(line, size, text);
+}
+
+int voice_refuse(const struct voice *voice, int priority, const struct gate1_login *login,
+                 const char *format, ...)
+{
+    char line[LIMIT_SENTENCE], who[LIMIT_SENTENCE] = "";
+    va_list arguments;
+
+    va_start(arguments, format);
+    compose(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    if (login)
+        describe(who, sizeof(who), login);
+
+    pam_syslog(voice->pamh, priority, "%s%s", line, who);
+    if (voice->aloud)
+        pam_error(voice->pamh, "pam_checkout: %s", line);
+    return PAM_PERM_DENIED;
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Options of all the trees, and the private machine for those that live in it."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from host import BUSES, Host, Journal
+from host.host import POLICY
+
+LOGS = Path("/run/private-machine")
+FINDINGS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", help="meson build folder whose files are installed")
+    parser.addoption("--broker", help="another build of the broker to run, with sanitizers")
+    parser.addoption("--bus", choices=BUSES, default=BUSES[0], help="the system bus to run on")
+    parser.addoption("--long", action="store_true", help="what takes longer, too")
+    parser.addoption("--seed", type=int, default=1, help="of everything that is drawn")
+
+
+def pytest_report_header(config):
+    return f"bus {config.getoption('bus')}, seed {config.getoption('seed')}"
+
+
+def pytest_collection_modifyitems(config, items):
+    """What does not depend on the bus runs on the first kind only."""
+    if config.getoption("bus") == BUSES[0]:
+        return
+    chosen = [item for item in items if "host" in getattr(item, "fixturenames", ())
+              and not item.get_closest_marker("any_bus")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    return request.config.getoption("long")
+
+
+@pytest.fixture
+def dice(request):
+    """Random numbers that the same seed gives again."""
+    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def private_machine(request):
+    missing = os.environ.get("NO_PRIVATE_MACHINE")
+    if not LOGS.is_dir():
+        reason = f"no private machine: {missing or 'not started through tests/host/run'}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    build = request.config.getoption("build")
+    assert build, "--build is needed"
+    with Host(build, broker=request.config.getoption("broker")) as machine:
+        machine.start_bus(request.config.getoption("bus"))
+        yield machine
+
+
+@pytest.fixture
+def host(private_machine):
+    """The machine with an empty ledger, the usual policy and PAM stacks, and a broker that runs. It
+    must end well, unless the test has ended it."""
+    machine = private_machine
+    machine.pam(account="wait=2min")
+    machine.policy(POLICY)
+    machine.start_broker()
+    log, before = machine.broker.log, machine.broker.log.stat().st_size
+    yield machine
+    try:
+        status = machine.stop_broker()
+        with log.open("rb") as output:
+            output.seek(before)
+            said = output.read().decode(errors="replace")
+        print(said)
+        assert not any(finding in said for finding in FINDINGS), said
+        assert status in (0, None), f"the broker ended with {status}"
+    finally:
+        machine.forget()
+        if not machine.bus.is_ready:
+            machine.bus.wait_ready()
+
+
+@pytest.fixture
+def journal(host):
+    """What the broker writes from the test's beginning on."""
+    with Journal(*host.broker_matches) as follow:
+        yield follow
+
+
+@pytest.fixture
+def alice(host):
+    return host.actor("alice")
+
+
+@pytest.fixture
+def bob(host):
+    return host.actor("bob")
+
+
+@pytest.fixture
+def carol(host):
+    return host.actor("carol")
+
+
+@pytest.fixture
+def mallory(host):
+    return host.actor("mallory")
