@@ -21,6 +21,7 @@
 #include "reload.h"
 #include "sink/journal.h"
 #include "sink/signals.h"
+#include "sink/terminals.h"
 #include "sink/waiters.h"
 
 #define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
@@ -46,8 +47,10 @@ struct broker {
     struct names *names;
     struct waiters *waiters;
     struct journal *journal;
+    struct terminals *terminals; /* NULL: approvers are not told */
     struct reload *reload;
-    bool reload_again;
+    uint64_t reloads_begun, reloads_done;
+    bool reload_again; /* something may have been written that the one under way has not seen */
     struct bus bus;
     struct people_server *people;
     struct gate_server *gate;
@@ -77,7 +80,16 @@ static void on_event(const struct event *event, void *userdata)
     if (broker->people)
         signals_sink(event, people_server_connection(broker->people));
     waiters_sink(event, broker->waiters);
+    if (broker->terminals)
+        terminals_sink(event, broker->terminals);
     broker->due_changed = true;
+}
+
+static bool waits_for(uint64_t id, const struct identity *person, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return ledger_waits_for(broker->ledger, id, person);
 }
 
 /* ---- time ---- */
@@ -145,6 +157,7 @@ static void on_reloaded(const char *problem, void *userdata)
                  ledger_policies(broker->ledger) ? "the policies from before stay in force"
                                                  : "every login is refused until this is mended");
     broker->reload = reload_free(broker->reload);
+    people_answer_reload(&broker->bus, ++broker->reloads_done, problem);
     if (!broker->gate && open_doors(broker) < 0)
         sd_event_exit(broker->event, EXIT_FAILURE);
     else if (broker->reload_again && start_reload(broker) < 0)
@@ -156,8 +169,18 @@ static int start_reload(struct broker *broker)
     broker->reload_again = broker->reload != NULL;
     if (broker->reload)
         return 0;
+    broker->reloads_begun++;
     return reload_start(broker->ledger, broker->names, broker->event,
                         broker->settings->policy_directory, on_reloaded, broker, &broker->reload);
+}
+
+static uint64_t on_reload_asked(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    if (start_reload(broker) < 0)
+        return 0;
+    return broker->reloads_begun + (broker->reload_again ? 1 : 0);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -240,6 +263,9 @@ static int start(struct broker *broker)
         r = names_new(broker->event, SELF, &broker->names);
     if (r >= 0)
         r = start_ledger(broker);
+    if (r >= 0 && broker->config.tell_terminals)
+        r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
+                          &broker->terminals);
     if (r >= 0)
         r = add_sources(broker);
     if (r < 0)
@@ -248,7 +274,9 @@ static int start(struct broker *broker)
     broker->bus = (struct bus){.event = broker->event,
                                .ledger = broker->ledger,
                                .names = broker->names,
-                               .waiters = broker->waiters};
+                               .waiters = broker->waiters,
+                               .reload = on_reload_asked,
+                               .userdata = broker};
     LIST_INIT(&broker->bus.calls);
     if (people_server_new(&broker->bus, broker->settings->bus, on_bus_lost, broker, &broker->people,
                           &error) != 0) {
@@ -274,6 +302,7 @@ static void stop(struct broker *broker)
     sd_event_source_disable_unref(broker->tick);
     sd_event_source_disable_unref(broker->post);
     waiters_free(broker->waiters);
+    terminals_free(broker->terminals);
     names_free(broker->names);
     ledger_free(broker->ledger);
     store_free(broker->store);

@@ -79,6 +79,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " AND (?2 IS NULL OR state IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
     [STATEMENT_PUT_POLICY] = "INSERT OR IGNORE INTO policy (digest, loaded, text)"
                              " VALUES (?1, ?2, ?3)",
+    [STATEMENT_POLICY_AT] =
+        "SELECT digest, text FROM policy WHERE digest ="
+        " (SELECT json_extract(record, '$.policy_digest') FROM audit"
+        "  WHERE event = 'policy-loaded' AND time <= ?1 ORDER BY seq DESC LIMIT 1)",
 };
 
 DEFINE_CLEANUP(struct store *, store, store_free);

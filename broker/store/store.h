@@ -101,6 +101,9 @@ int store_count(struct store *store, uid_t person_uid, uint32_t states, uint64_t
 
 int store_put_policy(struct store *store, const char *digest, uint64_t loaded, const char *text);
 
+/* The policies that were in force at that time; the caller frees both. -ENOENT before the first. */
+int store_policy_at(struct store *store, uint64_t wall, char **ret_digest, char **ret_text);
+
 /* The highest wall time that was written by earlier transactions; raising it is part of one. */
 uint64_t store_clock(const struct store *store);
 int store_raise_clock(struct store *store, uint64_t wall);
