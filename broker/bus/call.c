@@ -193,9 +193,12 @@ enum call_progress call_reply_result(struct call *call, int result, const struct
     return result == 0 ? call_reply(call, DBUS_TYPE_INVALID) : call_reply_error(call, error);
 }
 
-void call_fail(struct call *call, const struct error *error)
+void call_finish(struct call *call, const struct error *error)
 {
-    (void)call_reply_error(call, error);
+    if (error)
+        (void)call_reply_error(call, error);
+    else
+        (void)call_reply(call, DBUS_TYPE_INVALID);
     call_free(call);
 }
 

@@ -14,10 +14,10 @@
 #include "duration.h"
 #include "text.h"
 
-/* getopt_long's codes for our options: the index in the table, out of the way of characters. */
-#define OPTION_BASE 256
-#define OPTION_JSON 1
-#define OPTION_HELP 2
+/* getopt_long's codes for our options, out of the way of characters. */
+#define OPTION_JSON 256
+#define OPTION_HELP 257
+#define OPTION_BASE 258 /* and the index in the table */
 
 int arguments_wrong(struct cli *cli, const char *format, ...)
 {
@@ -130,7 +130,7 @@ static int option_wrong(struct cli *cli, int argc, char **argv, int code)
 
     if (code == ':')
         return arguments_wrong(cli, "%.100s needs a value", word);
-    if (optopt >= OPTION_BASE)
+    if (optopt >= OPTION_JSON)
         return arguments_wrong(cli, "%.100s takes no value", word);
     if (optopt > 0 && optopt < 128)
         return arguments_wrong(cli, "there is no option -%c", optopt);

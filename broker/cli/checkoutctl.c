@@ -117,26 +117,20 @@ static int run(struct cli *cli, int argc, char **argv)
  * something was done: the exit code says whether it was. */
 static int finish(struct cli *cli, int result)
 {
-    bool lost = ferror(stdout) != 0;
-    int error = 0;
+    int error;
 
     if (result == CLI_STOP)
         result = EXIT_DONE;
-    if (fclose(stdout) != 0) {
-        lost = true;
+    output_flush(&cli->output);
+    error = cli->output.error;
+    if (fclose(stdout) != 0 && error == 0)
         error = errno;
-    }
-    if (cli->output.failed) {
-        lost = true;
-        error = ENOMEM;
-    }
-    if (!lost)
+    if (error == 0)
         return result;
     /* A reader who has seen enough (`| head`) needs no telling. */
     if (error != EPIPE || cli->wrote)
-        output_line(&cli->output, stderr, "checkoutctl: %scannot write to standard output%s%s",
-                    cli->wrote ? "it was done, but checkoutctl " : "", error ? ": " : "",
-                    error ? strerror(error) : "");
+        output_line(&cli->output, stderr, "checkoutctl: %scannot write to standard output: %s",
+                    cli->wrote ? "it was done, but checkoutctl " : "", strerror(error));
     return result == EXIT_DONE && !cli->wrote ? EXIT_REFUSED : result;
 }
 

@@ -65,7 +65,7 @@ static int tell_filed(struct cli *cli, struct client *client, uint64_t id, json_
     } else {
         view_sentence(&cli->output, stdout, *ret_checkout, NULL);
     }
-    fflush(stdout);
+    output_flush(&cli->output);
     if (r != 0)
         output_failure(&cli->output, &failure, id);
     return r;

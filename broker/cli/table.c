@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/table.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
@@ -106,5 +107,5 @@ void table_print(struct output *output, const json_t *checkouts)
 
     if (!table || scols_table_enable_colors(table, output->colour) != 0 ||
         fill_table(output, table, checkouts) != 0 || scols_print_table(table) != 0)
-        output->failed = true;
+        output->error = ENOMEM;
 }

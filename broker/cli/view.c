@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/view.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +202,7 @@ static void put_decisions(struct output *output, FILE *stream, const json_t *che
     CLEANUP_FREE const json_t **sorted = calloc(n_decisions + 1, sizeof(*sorted));
 
     if (!sorted) {
-        output->failed = true;
+        output->error = ENOMEM;
         return;
     }
     for (size_t i = 0; i < n_decisions; i++)

@@ -48,7 +48,8 @@ static void live_draw(const struct wait *wait, const json_t *checkout)
     else
         fputs("waiting", stderr);
     if (wait->deadline != NEVER && wait->deadline > clock)
-        fprintf(stderr, ", %.20s left", when_format_span((wait->deadline - clock) / 1000, text));
+        fprintf(stderr, ", %.20s left",
+                when_format_span((wait->deadline - clock + 999) / 1000, text));
     fflush(stderr);
 }
 
@@ -66,7 +67,7 @@ static void show(struct wait *wait, const json_t *checkout)
         output_json(&wait->cli->output, stdout, checkout);
     else
         view_sentence(&wait->cli->output, stdout, checkout, NULL);
-    fflush(stdout);
+    output_flush(&wait->cli->output);
 }
 
 /* By when to look again although nobody said anything: shortly after it should have lapsed. */

@@ -269,7 +269,7 @@ static int load_file(struct policy_set *set, int directory_fd, const char *direc
     r = config_add_policies(set, file, text, length, error);
     if (r != 0)
         return r;
-    fprintf(all, "# %s\n%s", file, text);
+    fprintf(all, "# %s\n%s%s", file, text, length && text[length - 1] == '\n' ? "" : "\n");
     return 0;
 }
 

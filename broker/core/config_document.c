@@ -139,6 +139,22 @@ static unsigned section_line(const char *text, const char *name)
     return 0;
 }
 
+/* The name of the section or key on this line, without the blanks around it. */
+static bool name_is_sane(const char *line, size_t length)
+{
+    const char *equals = memchr(line, '=', length);
+    size_t end = equals && *line != '[' ? (size_t)(equals - line) : length;
+
+    if (!equals && *line != '[')
+        return true;
+    while (end > 0 && (line[end - 1] == ' ' || line[end - 1] == '\t'))
+        end--;
+    for (size_t i = strspn(line, " \t"); i < end; i++)
+        if (line[i] < ' ' || line[i] > '~' || line[i] == '!')
+            return false;
+    return true;
+}
+
 /* What the library cannot take, or takes without a word: names with an exclamation mark or beyond ASCII
  * (it gives up and names no line), keys outside of a section (it loses the first one). */
 static int check_lines(const char *file, const char *text, struct error *error)
@@ -147,24 +163,21 @@ static int check_lines(const char *file, const char *text, struct error *error)
 
     for (unsigned line = 1; *text; line++) {
         size_t length = strcspn(text, "\n");
-        size_t name = *text == '[' ? length : strcspn(text, "=\n");
+        bool is_comment = *text == '#' || *text == ';' || strspn(text, " \t") == length;
 
         if (*text == '[' && ++sections > SECTIONS_MAX)
-            return error_set(error, ERROR_INVALID_ARGUMENT, "%s:%u: is section number %d; that is "
-                                                            "too many for one file",
-                             file, line, SECTIONS_MAX + 1);
-        if (*text != '#' && *text != ';' && strspn(text, " \t") != length) {
-            if (sections == 0 && *text != ' ' && *text != '\t')
-                return error_set(error, ERROR_INVALID_ARGUMENT,
-                                 "%s:%u: there is no section above this line; begin with [SECTION]",
-                                 file, line);
-            for (size_t i = 0; i < name; i++)
-                if (text[i] == '!' || text[i] <= '\0')
-                    return error_set(error, ERROR_INVALID_ARGUMENT,
-                                     "%s:%u: names of sections and keys are plain ASCII, without "
-                                     "exclamation marks",
-                                     file, line);
-        }
+            return error_set(error, ERROR_INVALID_ARGUMENT,
+                             "%s:%u: is section number %zu; one file holds at most %d", file, line,
+                             sections, SECTIONS_MAX);
+        if (!is_comment && sections == 0 && *text != ' ' && *text != '\t')
+            return error_set(error, ERROR_INVALID_ARGUMENT,
+                             "%s:%u: there is no section above this line; begin with [SECTION]", file,
+                             line);
+        if (!is_comment && !name_is_sane(text, length))
+            return error_set(error, ERROR_INVALID_ARGUMENT,
+                             "%s:%u: names of sections and keys are plain ASCII, without tabs and "
+                             "exclamation marks",
+                             file, line);
         text += length;
         if (*text)
             text++;

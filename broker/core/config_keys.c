@@ -215,6 +215,18 @@ static bool repeats_too_much(const char *pattern)
     return false;
 }
 
+/* glibc knows \1 even in extended expressions, where POSIX does not, and can take forever over it. */
+static bool refers_back(const char *pattern)
+{
+    for (const char *c = pattern; *c; c++)
+        if (*c == '\\' && c[1]) {
+            c++;
+            if (*c >= '1' && *c <= '9')
+                return true;
+        }
+    return false;
+}
+
 static int read_ticket_pattern(const struct config_place *place, const char *value,
                                struct reader *reader)
 {
@@ -228,6 +240,9 @@ static int read_ticket_pattern(const struct config_place *place, const char *val
     if (repeats_too_much(value))
         return config_fail_value(place, value, "repeats something more than %d times",
                                  LIMIT_TICKET);
+    if (refers_back(value))
+        return config_fail_value(place, value, "refers back to a group; extended regular expressions "
+                                               "cannot");
     pattern = strdup(value);
     if (!pattern)
         return config_out_of_memory(place);

@@ -82,7 +82,7 @@ struct policy {
     uint64_t reason_min_length; /* characters */
     enum policy_need ticket;
     char *ticket_pattern; /* as written; NULL: none */
-    regex_t ticket_regex; /* compiled, anchored at both ends; only where ticket_pattern */
+    regex_t ticket_regex; /* compiled, must match the whole ticket; only where ticket_pattern */
     uint64_t duration, max_duration, pending_timeout, use_within; /* seconds */
     enum policy_clock clock;
     struct policy_hours *hours;
@@ -135,6 +135,9 @@ enum policy_verdict {
     POLICY_NEEDS_GROUPS, /* cannot be said before the person's groups are known */
 };
 
+/* "decides", "unmanaged" and so on; never NULL. */
+const char *policy_verdict_name(enum policy_verdict verdict);
+
 struct policy_answer {
     enum policy_verdict verdict;
     const struct policy *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
@@ -174,7 +177,8 @@ char *principals_sentence(const struct principals *principals);
 bool policy_in_hours(const struct policy *policy, uint64_t wall);
 
 /* Checks what a requester gives against the policy: reason, ticket, duration. *ret_seconds is the
- * duration to use (the default where asked is 0). Returns 0, or ERROR_POLICY_REFUSED or
- * ERROR_INVALID_ARGUMENT with a sentence that names the policy and what it wants. */
+ * duration to use (the default where asked is 0). A text that is NULL or "" was not given. Returns 0,
+ * or ERROR_POLICY_REFUSED or ERROR_INVALID_ARGUMENT with a sentence that names the policy and what it
+ * wants. */
 int policy_check_request(const struct policy *policy, const char *reason, const char *ticket,
                          uint64_t asked_seconds, uint64_t *ret_seconds, struct error *error);

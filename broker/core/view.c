@@ -7,8 +7,7 @@
 /* Rows that are looked at in one go while a list is filtered by what the caller may see. */
 #define VIEW_BATCH 200
 
-/* Sees everything: root, administrators, auditors. */
-static bool sees_all(const struct ledger *ledger, const struct identity *person)
+bool ledger_sees_all(const struct ledger *ledger, const struct identity *person)
 {
     return person->uid == 0 || ledger_is_administrator(ledger, person) ||
            (ledger->auditors && identity_in_group(person, ledger->auditors));
@@ -28,7 +27,7 @@ static bool may_see(const struct ledger *ledger, const struct checkout *checkout
 {
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
 
-    return checkout->person_uid == person->uid || sees_all(ledger, person) ||
+    return checkout->person_uid == person->uid || ledger_sees_all(ledger, person) ||
            has_decided(checkout, person) ||
            (policy && principals_include(&policy->approvers, person) == 1);
 }
@@ -62,6 +61,15 @@ static bool may_decide_now(const struct ledger *ledger, const struct checkout *c
 {
     return checkout->state == STATE_PENDING && !has_decided(checkout, person) &&
            ledger_may_decide(ledger, checkout, person);
+}
+
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct error error;
+
+    return ledger_load(ledger, id, &checkout, &error) == 0 &&
+           may_decide_now(ledger, checkout, person);
 }
 
 int ledger_list(struct ledger *ledger, const struct list_request *request,

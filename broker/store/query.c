@@ -329,6 +329,19 @@ int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_
     return read_checkouts(store, statement, ret_checkouts);
 }
 
+int store_lapsing(struct store *store, uint64_t after, uint64_t until,
+                  struct checkouts *ret_checkouts)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_LAPSING, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, after) != SQLITE_OK || bind_id(statement, 2, until) != SQLITE_OK)
+        return -EIO;
+    return read_checkouts(store, statement, ret_checkouts);
+}
+
 int store_list(struct store *store, const struct checkout_filter *filter,
                struct checkouts *ret_checkouts)
 {
@@ -438,6 +451,28 @@ int store_put_policy(struct store *store, const char *digest, uint64_t loaded, c
         bind_id(statement, 2, loaded) != SQLITE_OK || bind_name(statement, 3, text) != SQLITE_OK)
         return -EIO;
     return store_run(store, statement);
+}
+
+int store_policy_at(struct store *store, uint64_t wall, char **ret_digest, char **ret_text)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    CLEANUP_FREE char *digest = NULL, *text = NULL;
+    int r = store_statement(store, STATEMENT_POLICY_AT, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, wall) != SQLITE_OK)
+        return -EIO;
+    r = sqlite3_step(statement);
+    if (r != SQLITE_ROW)
+        return r == SQLITE_DONE ? -ENOENT : -EIO;
+    digest = strdup((const char *)sqlite3_column_text(statement, 0));
+    text = strdup((const char *)sqlite3_column_text(statement, 1));
+    if (!digest || !text)
+        return -ENOMEM;
+    *ret_digest = TAKE_PTR(digest);
+    *ret_text = TAKE_PTR(text);
+    return 0;
 }
 
 uint64_t store_clock(const struct store *store)

@@ -85,6 +85,7 @@ CREATE TABLE audit (
     hash     BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX audit_by_checkout ON audit (checkout, seq);
+CREATE INDEX audit_policies ON audit (seq, time) WHERE event = 'policy-loaded';
 
 CREATE TABLE policy (
     digest TEXT PRIMARY KEY,

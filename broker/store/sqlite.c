@@ -67,6 +67,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "  (\"end\" <= ?1 OR (boot_id = ?3 AND end_boot <= ?2)"
         "   OR (boot_id != ?3 AND NOT survive_reboot))"
         " ORDER BY 1",
+    [STATEMENT_LAPSING] = "SELECT id, {checkout} FROM checkout WHERE state = 'pending'"
+                          " AND lapses > ?1 AND lapses <= ?2 ORDER BY id",
     [STATEMENT_NEXT_WALL] =
         "SELECT min(at) FROM (SELECT lapses AS at FROM checkout WHERE state = 'pending'"
         " UNION ALL SELECT CASE use_by WHEN 0 THEN start_at ELSE use_by END"
@@ -79,6 +81,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " AND (?2 IS NULL OR state IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
     [STATEMENT_PUT_POLICY] = "INSERT OR IGNORE INTO policy (digest, loaded, text)"
                              " VALUES (?1, ?2, ?3)",
+    [STATEMENT_POLICY_AT] =
+        "SELECT digest, text FROM policy WHERE digest ="
+        " (SELECT json_extract(record, '$.policy_digest') FROM audit"
+        "  WHERE event = 'policy-loaded' AND time <= ?1 ORDER BY seq DESC LIMIT 1)",
 };
 
 DEFINE_CLEANUP(struct store *, store, store_free);
