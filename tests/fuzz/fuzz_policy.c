@@ -23,7 +23,8 @@ static void check_policy(const struct policy *policy)
     FUZZ_ASSERT(!policy->approval_required == !policy->approvers.count);
 
     r = policy_check_request(policy, "a reason", "CHG-4711", 0, &seconds, &error);
-    FUZZ_ASSERT(r == 0 ? seconds == policy->duration : text_is_valid(error.text, sizeof(error.text)));
+    FUZZ_ASSERT(r == 0 ? seconds == policy->duration
+                       : text_is_valid(error.text, sizeof(error.text)));
     if (policy->quorum) {
         CLEANUP_FREE char *sentence = quorum_sentence(policy->quorum, &policy->approvers);
 

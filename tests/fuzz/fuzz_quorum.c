@@ -11,8 +11,12 @@
 
 static char a[] = "a", b[] = "b", c[] = "c", d[] = "d", dora[] = "dora", bob[] = "bob";
 static struct principal approver_items[] = {
-    {.name = a, .is_group = true}, {.name = b, .is_group = true}, {.name = c, .is_group = true},
-    {.name = d, .is_group = true}, {.name = dora},                {.name = bob},
+    {.name = a, .is_group = true},
+    {.name = b, .is_group = true},
+    {.name = c, .is_group = true},
+    {.name = d, .is_group = true},
+    {.name = dora},
+    {.name = bob},
 };
 static const struct principals approvers = {approver_items, 6};
 
