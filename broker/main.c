@@ -27,6 +27,9 @@
 #define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
 #define SELF "/proc/self/exe"
 
+/* Approvers hear once more of what lapses within this time. */
+#define REMIND_BEFORE (5 * 60)
+
 /* Time is looked at this often even where nothing is due: a clock that was set is noticed. */
 #define TICK_AT_MOST_USEC (60 * 1000000ULL)
 
@@ -55,6 +58,7 @@ struct broker {
     struct people_server *people;
     struct gate_server *gate;
     sd_event_source *tick, *post, *signals[3];
+    uint64_t reminded; /* wall time up to which lapses have been announced */
     bool due_changed; /* something was written: the next tick may come earlier */
 };
 
@@ -111,6 +115,20 @@ static int arm_tick(struct broker *broker)
     return r < 0 ? r : sd_event_source_set_enabled(broker->tick, SD_EVENT_ONESHOT);
 }
 
+/* Once for each request, and not for those that had little more time from the beginning. */
+static void remind(struct broker *broker, const struct moment *now)
+{
+    CLEANUP_CHECKOUTS struct checkouts lapsing = {0};
+    uint64_t until = now->wall + REMIND_BEFORE;
+
+    if (broker->terminals && broker->reminded && until > broker->reminded &&
+        ledger_lapsing(broker->ledger, broker->reminded, until, &lapsing) == 0)
+        for (size_t i = 0; i < lapsing.count; i++)
+            if (lapsing.items[i]->lapses - lapsing.items[i]->requested > 2 * REMIND_BEFORE)
+                (void)terminals_tell(broker->terminals, lapsing.items[i], true);
+    broker->reminded = until;
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct broker *broker = userdata;
@@ -119,6 +137,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
+    remind(broker, &now);
     return arm_tick(broker);
 }
 

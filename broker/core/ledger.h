@@ -49,6 +49,10 @@ int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *e
 int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *ret_wall,
                      uint64_t *ret_boot);
 
+/* Pending requests that lapse in (after, until]: for those who might still decide. */
+int ledger_lapsing(struct ledger *ledger, uint64_t after, uint64_t until,
+                   struct checkouts *ret_checkouts); /* 0 or a negative errno */
+
 /* ---- at a door (door.c) ---- */
 
 /* A login as the door reports it; borrowed, checked for form by the decoder. NULL where unknown. */

@@ -319,7 +319,7 @@ static const char *shorten(char *buffer, size_t size, const char *text)
     return buffer;
 }
 
-static char *compose_line(const struct checkout *checkout)
+static char *compose_line(const struct checkout *checkout, bool lapses_soon)
 {
     char person[SHOWN_NAME], account[SHOWN_NAME], host[SHOWN_NAME], ticket[SHOWN_NAME];
     char reason[SHOWN_REASON];
@@ -332,14 +332,14 @@ static char *compose_line(const struct checkout *checkout)
     shorten(reason, sizeof(reason), checkout->reason);
     int length = asprintf(
         &line,
-        "[pam_checkout] %s asks for %s%s%s%s%s%s%s%s%s%s; decide with: checkoutctl show %" PRIu64,
+        "[pam_checkout] %s asks for %s%s%s%s%s%s%s%s%s%s%s; decide with: checkoutctl show %" PRIu64,
         person, checkout->extends > 0 ? "more time as " : "", account, *host ? " on " : "", host,
         *reason ? ": \"" : "", reason, *reason ? "\"" : "", *ticket ? " (ticket " : "", ticket,
-        *ticket ? ")" : "", checkout->id);
+        *ticket ? ")" : "", lapses_soon ? "; it lapses in a few minutes" : "", checkout->id);
     return length < 0 ? NULL : line;
 }
 
-int terminals_tell(struct terminals *terminals, const struct checkout *checkout)
+int terminals_tell(struct terminals *terminals, const struct checkout *checkout, bool lapses_soon)
 {
     struct request *request = &terminals->waiting[terminals->n_waiting];
 
@@ -349,7 +349,7 @@ int terminals_tell(struct terminals *terminals, const struct checkout *checkout)
         .id = checkout->id,
         .person_uid = checkout->person_uid,
         .person_loginuid = checkout->person_loginuid,
-        .line = compose_line(checkout),
+        .line = compose_line(checkout, lapses_soon),
     };
     if (!request->line)
         return -ENOMEM;
@@ -362,5 +362,5 @@ int terminals_tell(struct terminals *terminals, const struct checkout *checkout)
 void terminals_sink(const struct event *event, void *userdata)
 {
     if (event->kind == EVENT_REQUESTED && event->checkout && event->state_new == STATE_PENDING)
-        (void)terminals_tell(userdata, event->checkout);
+        (void)terminals_tell(userdata, event->checkout, false);
 }

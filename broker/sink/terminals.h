@@ -24,9 +24,9 @@ int terminals_new(sd_event *event, struct names *names, const struct tty_source 
                   struct terminals **ret_terminals);
 struct terminals *terminals_free(struct terminals *terminals);
 
-/* Tells of a pending request everybody who may decide about it, save who asked. Nothing is done
- * within the call. Returns 0, -ENOMEM, or -EBUSY when there are too many to tell them all. */
-int terminals_tell(struct terminals *terminals, const struct checkout *checkout);
+/* Tells of a pending request everybody who may decide about it, save who asked; lapses_soon says
+ * that, too. Nothing is done within the call. Returns 0, -ENOMEM, or -EBUSY when there are too many to tell them all. */
+int terminals_tell(struct terminals *terminals, const struct checkout *checkout, bool lapses_soon);
 
 /* An event_sink that tells of every new request; userdata is the struct terminals. */
 void terminals_sink(const struct event *event, void *userdata);

@@ -118,7 +118,7 @@ static void tell(uint64_t id)
 {
     struct checkout checkout = request(id);
 
-    assert_int_equal(terminals_tell(it.terminals, &checkout), 0);
+    assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
 }
 
 static const char *screen(size_t i)
@@ -171,7 +171,7 @@ static void test_what_was_not_given(void **state)
 
     checkout.reason = checkout.ticket = checkout.host = NULL;
     checkout.extends = 12;
-    assert_int_equal(terminals_tell(it.terminals, &checkout), 0);
+    assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
     wait_for_line(0);
     assert_string_equal(screen(0), "\r\n[pam_checkout] alice asks for more time as root; "
                                    "decide with: checkoutctl show 17\r\n");
@@ -193,10 +193,10 @@ static void test_requester_is_not_told(void **state)
     struct checkout checkout = request(1);
 
     checkout.person_uid = geteuid();
-    assert_int_equal(terminals_tell(it.terminals, &checkout), 0);
+    assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
     checkout = request(2);
     checkout.person_loginuid = geteuid();
-    assert_int_equal(terminals_tell(it.terminals, &checkout), 0);
+    assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
     tell(3);
     wait_for_line(0);
     const char *seen = screen(0);
@@ -232,7 +232,7 @@ static void test_hostile_words(void **state)
     endless[LIMIT_REASON] = '\0';
     checkout.person = checkout.account = checkout.host = checkout.ticket = evil;
     checkout.reason = endless;
-    assert_int_equal(terminals_tell(it.terminals, &checkout), 0);
+    assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
     wait_for_line(0);
 
     const char *seen = screen(0);
@@ -251,7 +251,7 @@ static void test_flood_is_folded(void **state)
 
     for (uint64_t id = 1; id <= 32; id++)
         tell(id);
-    assert_int_equal(terminals_tell(it.terminals, &checkout), -EBUSY);
+    assert_int_equal(terminals_tell(it.terminals, &checkout, false), -EBUSY);
     wait_for_line(0);
     const char *seen = screen(0);
     assert_int_equal(count(seen, "[pam_checkout]"), 5);
