@@ -24,6 +24,7 @@ struct bus {
     struct names *names;
     struct waiters *waiters;
     struct call_list calls;
+    struct gate_server *gate; /* set while there is one */
     /* Has the policies read anew: the number of the reload that will have seen everything written before
      * now. 0: it could not begin. */
     uint64_t (*reload)(void *userdata);
