@@ -24,6 +24,9 @@ static bool entry_fits(const struct roster_entry *entry, enum roster_kind kind, 
 {
     if (entry->kind != kind || (groups && !entry->groups))
         return false;
+    /* Whose groups could not be told may still be known without them. */
+    if (!groups && entry->groups && entry->answered && entry->error < 0 && entry->error != -ENOENT)
+        return false;
     return kind == ROSTER_UID ? entry->uid == uid : strcmp(entry->name, name) == 0;
 }
 
