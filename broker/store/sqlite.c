@@ -251,6 +251,22 @@ static int open_database(struct store *store, const char *path)
     return execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }
 
+/* What a crash left of a ledger that was being made: SQLite would take a log for the new one's. */
+static int remove_draft(const char *draft)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (asprintf(&path, "%s%s", draft, suffixes[i]) < 0)
+            return -ENOMEM;
+        if (unlink(path) < 0 && errno != ENOENT)
+            return -errno;
+    }
+    return 0;
+}
+
 /* A new ledger is made under another name and appears whole or not at all: an empty file at the
  * ledger's own name is therefore always damage. */
 static int create(const char *path, const char *directory)
@@ -263,8 +279,9 @@ static int create(const char *path, const char *directory)
 
     if (!store || asprintf(&draft, "%s.new", path) < 0)
         return -ENOMEM;
-    if (unlink(draft) < 0 && errno != ENOENT)
-        return -errno;
+    r = remove_draft(draft);
+    if (r < 0)
+        return r;
     fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || directory_fd < 0)
@@ -282,7 +299,8 @@ static int create(const char *path, const char *directory)
     if (r < 0)
         return r;
     store = store_free(store);
-    if (fsync(fd) < 0 || rename(draft, path) < 0 || fsync(directory_fd) < 0)
+    if (fsync(fd) < 0 || renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) < 0 ||
+        fsync(directory_fd) < 0)
         return -errno;
     return 0;
 }
@@ -295,8 +313,53 @@ static int refuse(struct error *error, const char *path, const char *problem)
                      path, problem);
 }
 
+/* SQLite would play the log of a ledger that has gone into the new one. */
+static int check_no_log(const char *path, struct error *error)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        CLEANUP_FREE char *log = NULL;
+        struct stat file;
+
+        if (asprintf(&log, "%s%s", path, suffixes[i]) < 0)
+            return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
+        if (lstat(log, &file) == 0 || errno != ENOENT)
+            return error_set(error, ERROR_STORAGE_FAILED,
+                             "the ledger %s has gone, but its log %s is there: restore both from a "
+                             "backup or move the log away too, then start the broker again",
+                             path, log);
+    }
+    return 0;
+}
+
+static uint32_t big_endian(const unsigned char bytes[4])
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Looked at before SQLite opens it, which changes what it opens: it makes a database of a file of a few
+ * bytes, and WAL lasts. Offsets: https://sqlite.org/fileformat2.html#the_database_header */
+static int check_header(const char *path, struct error *error)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    unsigned char header[100];
+
+    if (fd < 0)
+        return refuse(error, path, strerror(errno));
+    if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
+        memcmp(header, "SQLite format 3", 16) != 0)
+        return refuse(error, path, "is not a database");
+    if (big_endian(header + 68) != APPLICATION_ID)
+        return refuse(error, path, "is some other program's database");
+    if (big_endian(header + 60) > SCHEMA_VERSION && big_endian(header + 60) <= INT32_MAX)
+        return refuse(error, path, "was written by a newer pam_checkout");
+    return 0;
+}
+
 /* Ours, private, a plain file, in a directory where nobody else can put another in its place. */
-static int check_file(const char *path, const char *directory, struct error *error)
+static int check_file(const char *path, const char *directory, bool *ret_exists,
+                      struct error *error)
 {
     struct stat file, folder;
 
@@ -308,17 +371,20 @@ static int check_file(const char *path, const char *directory, struct error *err
                          "the ledger's directory %s must belong to the broker's user and be "
                          "writable by nobody else",
                          directory);
-    if (lstat(path, &file) < 0)
-        return errno == ENOENT ? 0
+    if (lstat(path, &file) < 0) {
+        *ret_exists = false;
+        return errno == ENOENT ? check_no_log(path, error)
                                : error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: %s", path,
                                            strerror(errno));
+    }
     if (!S_ISREG(file.st_mode) || file.st_nlink != 1)
         return refuse(error, path, "is not a plain file");
     if (file.st_uid != geteuid() || file.st_mode & 077)
         return refuse(error, path, "must belong to the broker's user and be closed to all others");
     if (file.st_size == 0)
         return refuse(error, path, "is empty");
-    return 0;
+    *ret_exists = true;
+    return check_header(path, error);
 }
 
 static int check_database(struct store *store, const char *path, struct error *error)
@@ -381,14 +447,15 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
     CLEANUP(cleanup_store) struct store *store = calloc(1, sizeof(*store));
     CLEANUP_FREE char *copy = strdup(path);
     const char *directory = copy ? dirname(copy) : NULL;
+    bool exists;
     int r;
 
     if (!store || !directory)
         return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
-    r = check_file(path, directory, error);
+    r = check_file(path, directory, &exists, error);
     if (r != 0)
         return r;
-    if (access(path, F_OK) < 0) {
+    if (!exists) {
         r = create(path, directory);
         if (r < 0)
             return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s cannot be made: %s", path,
