@@ -49,34 +49,35 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " AND state IN ('pending', 'approved', 'active') ORDER BY id",
     [STATEMENT_HOLDERS] = "SELECT id, {checkout} FROM checkout WHERE account_uid = ?1"
                           " AND state IN ('approved', 'active') ORDER BY id",
-    /* ?3 to ?12: the states that are asked for, the rest NULL */
-    [STATEMENT_LIST] =
-        "SELECT id, {checkout} FROM checkout"
-        " WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR account = ?2)"
-        " AND (?3 IS NULL OR state IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))"
-        " AND (?13 = 0 OR requested >= ?13) AND (?14 = 0 OR requested < ?14) AND id > ?15"
-        " AND (?16 IS NULL OR id IN (SELECT checkout FROM decision WHERE actor = ?16))"
-        " AND (?17 IS NULL OR person_uid = ?17) AND (?18 = 0 OR extends = ?18)"
-        " ORDER BY id LIMIT ?19",
+    /* One range of one index for each: what is over costs nothing, however much there is of it. */
     [STATEMENT_DUE] =
         "SELECT id FROM checkout WHERE state = 'pending' AND lapses <= ?1"
-        " UNION SELECT id FROM checkout WHERE state = 'approved' AND"
-        "  (CASE use_by WHEN 0 THEN start_at ELSE use_by END <= ?1"
-        "   OR (boot_id != ?3 AND NOT survive_reboot))"
-        " UNION SELECT id FROM checkout WHERE state = 'active' AND"
-        "  (\"end\" <= ?1 OR (boot_id = ?3 AND end_boot <= ?2)"
-        "   OR (boot_id != ?3 AND NOT survive_reboot))"
+        " UNION SELECT id FROM checkout WHERE state = 'approved' AND use_by = 0 AND start_at <= ?1"
+        " UNION SELECT id FROM checkout WHERE state = 'approved' AND use_by > 0 AND use_by <= ?1"
+        " UNION SELECT id FROM checkout WHERE state = 'active' AND \"end\" <= ?1"
+        " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id = ?3"
+        "  AND end_boot > 0 AND end_boot <= ?2"
+        " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id < ?3"
+        " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id > ?3"
         " ORDER BY 1",
     [STATEMENT_NEXT_WALL] =
-        "SELECT min(at) FROM (SELECT lapses AS at FROM checkout WHERE state = 'pending'"
-        " UNION ALL SELECT CASE use_by WHEN 0 THEN start_at ELSE use_by END"
-        "  FROM checkout WHERE state = 'approved'"
-        " UNION ALL SELECT \"end\" FROM checkout WHERE state = 'active') WHERE at > ?1",
-    [STATEMENT_NEXT_BOOT] = "SELECT min(end_boot) FROM checkout WHERE state = 'active'"
-                            " AND boot_id = ?2 AND end_boot > ?1",
-    [STATEMENT_COUNT_OF] =
-        "SELECT count(*) FROM checkout WHERE (?1 IS NULL OR person_uid = ?1) AND requested >= ?12"
-        " AND (?2 IS NULL OR state IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+        "SELECT min(at) FROM ("
+        " SELECT min(lapses) AS at FROM checkout WHERE state = 'pending' AND lapses > ?1"
+        " UNION ALL SELECT min(start_at) FROM checkout"
+        "  WHERE state = 'approved' AND use_by = 0 AND start_at > ?1"
+        " UNION ALL SELECT min(use_by) FROM checkout"
+        "  WHERE state = 'approved' AND use_by > 0 AND use_by > ?1"
+        " UNION ALL SELECT min(\"end\") FROM checkout WHERE state = 'active' AND \"end\" > ?1)",
+    [STATEMENT_NEXT_BOOT] = "SELECT min(end_boot) FROM checkout"
+                            " WHERE state IN ('approved', 'active') AND boot_id = ?2"
+                            " AND end_boot > ?1",
+    [STATEMENT_TALLY] =
+        "SELECT (SELECT count(*) FROM checkout WHERE person_uid = ?1"
+        "  AND state IN ('pending', 'approved', 'active')),"
+        " (SELECT count(*) FROM checkout WHERE person_uid = ?1"
+        "  AND state IN ('pending', 'approved', 'active') AND state = 'pending'),"
+        " (SELECT count(*) FROM checkout WHERE person_uid = ?1 AND requested BETWEEN ?2 AND ?3),"
+        " (SELECT count(*) FROM checkout WHERE state = 'pending')",
     [STATEMENT_PUT_POLICY] = "INSERT OR IGNORE INTO policy (digest, loaded, text)"
                              " VALUES (?1, ?2, ?3)",
     [STATEMENT_POLICY_AT] =
@@ -134,19 +135,28 @@ static char *expand(const char *text)
     return TAKE_PTR(expanded);
 }
 
+int store_prepare(struct store *store, const char *template, unsigned flags,
+                  sqlite3_stmt **ret_statement)
+{
+    CLEANUP_FREE char *text = expand(template);
+
+    if (!text)
+        return -ENOMEM;
+    return sqlite3_prepare_v3(store->database, text, -1, flags, ret_statement, NULL) == SQLITE_OK
+               ? 0
+               : -EIO;
+}
+
 int store_statement(struct store *store, enum statement_id id, sqlite3_stmt **ret_statement)
 {
-    if (!store->statements[id]) {
-        CLEANUP_FREE char *text = expand(statement_texts[id]);
+    int r = store->statements[id]
+                ? 0
+                : store_prepare(store, statement_texts[id], SQLITE_PREPARE_PERSISTENT,
+                                &store->statements[id]);
 
-        if (!text)
-            return -ENOMEM;
-        if (sqlite3_prepare_v3(store->database, text, -1, SQLITE_PREPARE_PERSISTENT,
-                               &store->statements[id], NULL) != SQLITE_OK)
-            return -EIO;
-    }
-    *ret_statement = store->statements[id];
-    return 0;
+    if (r == 0)
+        *ret_statement = store->statements[id];
+    return r;
 }
 
 int store_run(struct store *store, sqlite3_stmt *statement)
