@@ -42,6 +42,7 @@ static void take_result(struct roster_entry *entry, struct names_result *result)
     entry->error = result->error;
     entry->user = result->user;
     entry->members = result->members;
+    entry->incomplete = result->incomplete;
     result->user = (struct identity){0};
     result->members = NULL;
 }
