@@ -22,6 +22,8 @@ struct bus {
     sd_event *event;
     struct ledger *ledger;
     struct names *names;
+    /* Users that are known without the name service (names/local.h); NULL: none. name NULL: by uid. */
+    int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
     struct gate_server *gate; /* set while there is one */

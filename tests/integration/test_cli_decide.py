@@ -3,7 +3,7 @@
 
 import pytest
 
-from cli_fixtures import broker, bus, cli, machine, pending  # noqa: F401
+from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
 
 DIGEST = "cd" * 32
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cli_fixtures import broker, bus, cli, machine, pending  # noqa: F401
+from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
 
 OPEN = ["pending", "approved", "active"]
 
