@@ -217,6 +217,6 @@ void door_leave(pam_handle_t *pamh, int flags, int argc, const char **argv)
         door.login.is_root)
         return;
     if (gate_close_session(door.options.gate, &door.login.wire, &problem) < 0)
-        pam_syslog(pamh, LOG_WARNING, "the check-out broker did not hear of the session's end: %s",
-                   problem.text);
+        voice_log(&door.voice, LOG_WARNING, &door.login.wire,
+                  "the check-out broker did not hear of the session's end (%s)", problem.text);
 }

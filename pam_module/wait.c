@@ -78,9 +78,12 @@ static int reconnect(struct wait *wait, struct peer **ret_peer, struct problem *
     for (;;) {
         r = peer_connect(wait->path, &patience, ret_peer, problem);
         if (r == 0)
+            r = peer_await(*ret_peer, &patience, problem);
+        if (r == 0)
             note_back(wait);
         if (!is_lost(r))
             return r;
+        *ret_peer = peer_free(*ret_peer);
         r = peer_pause(RETRY_MS, &patience);
         if (r < 0)
             return r;

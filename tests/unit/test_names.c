@@ -184,6 +184,18 @@ static void test_cancelled_hang_gives_its_worker_back(void **state)
     assert_int_equal(ask_user("root", false)->error, 0);
 }
 
+static void test_cancelled_hang_keeps_its_worker(void **state)
+{
+    for (size_t i = 0; i < 3; i++)
+        names_cancel(look_up_user("hangs", false, i));
+    /* Nothing is given to the three, which are not idle though nobody waits for them. */
+    for (size_t i = 0; i < 10; i++)
+        assert_int_equal(ask_user("root", false)->error, 0);
+    /* An answer that nobody wants any more costs the worker nothing. */
+    names_cancel(look_up_user("root", false, 0));
+    assert_int_equal(ask_user("root", false)->error, 0);
+}
+
 static void test_order_and_limit(void **state)
 {
     struct names_item root = {.kind = NAMES_USER, .name = "root"};
@@ -357,6 +369,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_hanging_groups_leave_plain_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled_hang_gives_its_worker_back, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_cancelled_hang_keeps_its_worker, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_and_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asking_from_within_the_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_with_everything_pending, set_up, tear_down),
