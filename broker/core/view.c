@@ -63,6 +63,15 @@ static bool may_decide_now(const struct ledger *ledger, const struct checkout *c
            ledger_may_decide(ledger, checkout, person);
 }
 
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct error error;
+
+    return ledger_load(ledger, id, &checkout, &error) == 0 &&
+           may_decide_now(ledger, checkout, person);
+}
+
 int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error)

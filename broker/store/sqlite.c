@@ -67,6 +67,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "  (\"end\" <= ?1 OR (boot_id = ?3 AND end_boot <= ?2)"
         "   OR (boot_id != ?3 AND NOT survive_reboot))"
         " ORDER BY 1",
+    [STATEMENT_LAPSING] = "SELECT id, {checkout} FROM checkout WHERE state = 'pending'"
+                          " AND lapses > ?1 AND lapses <= ?2 ORDER BY id",
     [STATEMENT_NEXT_WALL] =
         "SELECT min(at) FROM (SELECT lapses AS at FROM checkout WHERE state = 'pending'"
         " UNION ALL SELECT CASE use_by WHEN 0 THEN start_at ELSE use_by END"

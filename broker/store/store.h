@@ -95,6 +95,10 @@ int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids,
 int store_next_due(struct store *store, const struct moment *now, uint64_t *ret_wall,
                    uint64_t *ret_boot);
 
+/* Pending ones that lapse in (after, until]. */
+int store_lapsing(struct store *store, uint64_t after, uint64_t until,
+                  struct checkouts *ret_checkouts);
+
 /* How many a person has in this state mask, asked since that time (0: ever); UID_UNSET: everybody. */
 int store_count(struct store *store, uid_t person_uid, uint32_t states, uint64_t since,
                 uint64_t *ret_count);
