@@ -7,7 +7,6 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -170,14 +169,20 @@ static void failure_json(struct output *output, const struct failure *failure, u
     output_json(output, stderr, object);
 }
 
-/* "request 17 is …" need not be told that it is about request 17. */
+/* "check-out 17 was …" need not be told that it is about request 17. */
 static bool names_request(const char *text, uint64_t id)
 {
-    char name[32];
-    int length = snprintf(name, sizeof(name), "request %" PRIu64, id);
+    static const char *const words[] = {"request", "check-out", "number"};
 
-    return strncasecmp(text, name, (size_t)length) == 0 &&
-           (text[length] < '0' || text[length] > '9');
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        char name[40];
+        int length = snprintf(name, sizeof(name), "%s %" PRIu64, words[i], id);
+        const char *found = strstr(text, name);
+
+        if (found && (found[length] < '0' || found[length] > '9'))
+            return true;
+    }
+    return false;
 }
 
 int output_failure(struct output *output, const struct failure *failure, uint64_t id)
