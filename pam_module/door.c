@@ -59,8 +59,11 @@ static int conclude(struct door *door, const struct gate_answer *answer)
                             "refused: no policy manages the account %s, and this door opens for "
                             "managed accounts only; %s",
                             door->login.wire.account, door->options.help);
-    case GATE_REFUSED:
     case GATE_PENDING:
+        return voice_refuse(&door->voice, LOG_NOTICE, &door->login.wire,
+                            "%.*s; try again when it is approved",
+                            sentence_length(answer->message), answer->message);
+    case GATE_REFUSED:
         break;
     }
     return refuse_answered(door, answer);

@@ -2,13 +2,19 @@
 #include "bus/people_server.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "broker1.h"
 #include "bus/caller.h"
 #include "bus/decode.h"
 #include "bus/encode.h"
 #include "bus/loop.h"
+#include "dict.h"
 
+/* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
+ * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message
+ * that no method wants. */
+#define PEOPLE_MESSAGE_FDS_MAX 253
 
 struct people_server {
     struct bus *bus;
@@ -16,20 +22,35 @@ struct people_server {
     struct loop *loop;
     void (*on_lost)(void *userdata);
     void *userdata;
+    bool filtered;
+    bool lost;
 };
 
 DEFINE_CLEANUP(struct people_server *, people_server, people_server_free);
+
+/* Anybody on the bus can send a signal of this name: only the bus itself is believed. */
+static bool is_name_lost(DBusMessage *message)
+{
+    const char *name = NULL;
+
+    return dbus_message_is_signal(message, DBUS_INTERFACE_DBUS, "NameLost") &&
+           dbus_message_has_sender(message, DBUS_SERVICE_DBUS) &&
+           dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID) &&
+           strcmp(name, BROKER1_INTERFACE) == 0;
+}
 
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
 {
     struct people_server *server = userdata;
 
     if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected") ||
-        dbus_message_is_signal(message, DBUS_INTERFACE_DBUS, "NameLost")) {
-        server->on_lost(server->userdata);
+        is_name_lost(message)) {
+        if (!server->lost)
+            server->on_lost(server->userdata);
+        server->lost = true;
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    return call_dispatch(server->bus, &broker1_interface, connection, message);
+    return call_dispatch(server->bus, &broker1_interface, connection, message, server);
 }
 
 static int connect_to_bus(struct people_server *server, const char *address, struct error *error)
@@ -70,8 +91,9 @@ int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void
     r = connect_to_bus(server, address, error);
     if (r != 0)
         return r;
-    dbus_connection_set_max_message_unix_fds(server->connection, 0);
-    if (!dbus_connection_add_filter(server->connection, on_message, server, NULL) ||
+    dbus_connection_set_max_message_unix_fds(server->connection, PEOPLE_MESSAGE_FDS_MAX);
+    server->filtered = dbus_connection_add_filter(server->connection, on_message, server, NULL);
+    if (!server->filtered ||
         loop_attach_connection(bus->event, server->connection, &server->loop) < 0)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
     *ret_server = TAKE_PTR(server);
@@ -85,6 +107,8 @@ struct people_server *people_server_free(struct people_server *server)
     if (server->connection) {
         calls_drop(server->bus, server->connection);
         loop_detach(server->loop);
+        if (server->filtered)
+            dbus_connection_remove_filter(server->connection, on_message, server);
         dbus_connection_close(server->connection);
         dbus_connection_unref(server->connection);
     }
@@ -99,6 +123,15 @@ DBusConnection *people_server_connection(struct people_server *server)
 
 /* ---- methods ---- */
 
+static enum call_progress reply_id(struct call *call, int result, uint64_t id,
+                                   const struct error *error)
+{
+    dbus_uint64_t number = id;
+
+    return result == 0 ? call_reply(call, DBUS_TYPE_UINT64, &number, DBUS_TYPE_INVALID)
+                       : call_reply_result(call, result, error);
+}
+
 static enum call_progress request_step(struct call *call)
 {
     struct moment now = moment_now();
@@ -110,12 +143,7 @@ static enum call_progress request_step(struct call *call)
     if (r == 0)
         r = ledger_request(call->bus->ledger, &request, &call->caller, &call->roster, &now, &id,
                            &error);
-    if (r != 0)
-        return call_reply_result(call, r, &error);
-
-    dbus_uint64_t number = id;
-
-    return call_reply(call, DBUS_TYPE_UINT64, &number, DBUS_TYPE_INVALID);
+    return reply_id(call, r, id, &error);
 }
 
 static enum call_progress approve_step(struct call *call)
@@ -256,6 +284,96 @@ static enum call_progress list_step(struct call *call)
     return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts) : -ENOMEM);
 }
 
+static enum call_progress extend_step(struct call *call)
+{
+    struct moment now = moment_now();
+    uint64_t id = 0, seconds = 0, extension = 0;
+    const char *reason = NULL;
+    struct error error;
+    int r = decode_extend(call->message, &id, &seconds, &reason, &error);
+
+    if (r == 0)
+        r = ledger_extend(call->bus->ledger, id, seconds, reason, &call->caller, &call->roster,
+                          &now, &extension, &error);
+    return reply_id(call, r, extension, &error);
+}
+
+static enum call_progress grant_step(struct call *call)
+{
+    struct moment now = moment_now();
+    const char *person = NULL;
+    struct request request;
+    struct error error;
+    uint64_t id = 0;
+    int r = decode_grant(call->message, &person, &request, &error);
+
+    if (r == 0)
+        r = ledger_grant(call->bus->ledger, person, &request, &call->caller, &call->roster, &now,
+                         &id, &error);
+    return reply_id(call, r, id, &error);
+}
+
+static enum call_progress explain_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    struct moment now = moment_now();
+    struct explain_request request;
+    struct explanation explanation = {0};
+    DBusMessageIter iter;
+    struct error error;
+    int r = decode_question(call->message, &request, &error);
+
+    if (r == 0)
+        r = ledger_explain(call->bus->ledger, &request, &call->caller, &call->roster, &now,
+                           &explanation, &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    if (reply) {
+        struct broker1_explanation dict = {.verdict = policy_verdict_name(explanation.verdict),
+                                           .policy = explanation.policy,
+                                           .policy_digest = explanation.policy_digest,
+                                           .explanation = explanation.lines,
+                                           .at = request.at ? request.at : now.wall,
+                                           .has = BROKER1_EXPLANATION_HAS_AT};
+
+        dbus_message_iter_init_append(reply, &iter);
+        r = dict_write(&iter, &broker1_explanation_schema, &dict);
+    }
+    explanation_clear(&explanation);
+    return reply_encoded(call, reply, r);
+}
+
+static enum call_progress reload_step(struct call *call)
+{
+    struct error error;
+    int r = ledger_check_reload(call->bus->ledger, &call->caller, &call->roster, &error);
+
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    call->reload = call->bus->reload(call->bus->userdata);
+    if (call->reload)
+        return CALL_PARKED;
+    error_set(&error, ERROR_STORAGE_FAILED, "out of memory");
+    return call_reply_error(call, &error);
+}
+
+void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
+{
+    struct call *call = LIST_FIRST(&bus->calls);
+    struct error error = {0};
+
+    if (problem)
+        error_set(&error, ERROR_INVALID_ARGUMENT, "%s", problem);
+    while (call) {
+        struct call *next = LIST_NEXT(call, link);
+
+        if (call->reload && call->reload <= done)
+            call_finish(call, problem ? &error : NULL);
+        call = next;
+    }
+}
+
 /* Every method asks first who calls. */
 #define HANDLER(method)                                                                            \
     void broker1_on_##method(struct call *call);                                                   \
@@ -273,3 +391,7 @@ HANDLER(check_in);
 HANDLER(revoke);
 HANDLER(get);
 HANDLER(list);
+HANDLER(extend);
+HANDLER(grant);
+HANDLER(explain);
+HANDLER(reload);
