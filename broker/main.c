@@ -17,14 +17,19 @@
 #include "bus/people_server.h"
 #include "core/config.h"
 #include "core/ledger.h"
+#include "names/local.h"
 #include "names/names.h"
 #include "reload.h"
 #include "sink/journal.h"
 #include "sink/signals.h"
+#include "sink/terminals.h"
 #include "sink/waiters.h"
 
 #define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
 #define SELF "/proc/self/exe"
+
+/* Approvers hear once more of what lapses within this time. */
+#define REMIND_BEFORE (5 * 60)
 
 /* Time is looked at this often even where nothing is due: a clock that was set is noticed. */
 #define TICK_AT_MOST_USEC (60 * 1000000ULL)
@@ -46,6 +51,7 @@ struct broker {
     struct names *names;
     struct waiters *waiters;
     struct journal *journal;
+    struct terminals *terminals; /* NULL: approvers are not told */
     struct reload *reload;
     uint64_t reloads_begun, reloads_done;
     bool reload_again; /* something may have been written that the one under way has not seen */
@@ -53,6 +59,7 @@ struct broker {
     struct people_server *people;
     struct gate_server *gate;
     sd_event_source *tick, *post, *signals[3];
+    uint64_t reminded; /* wall time up to which lapses have been announced */
     bool due_changed; /* something was written: the next tick may come earlier */
 };
 
@@ -78,7 +85,21 @@ static void on_event(const struct event *event, void *userdata)
     if (broker->people)
         signals_sink(event, people_server_connection(broker->people));
     waiters_sink(event, broker->waiters);
+    if (broker->terminals)
+        terminals_sink(event, broker->terminals);
     broker->due_changed = true;
+}
+
+static bool waits_for(uint64_t id, const struct identity *person, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return ledger_waits_for(broker->ledger, id, person);
+}
+
+static int find_local_user(const char *name, uid_t uid, struct identity *ret_user)
+{
+    return local_user(LOCAL_NSSWITCH, LOCAL_PASSWD, name, uid, ret_user);
 }
 
 /* ---- time ---- */
@@ -100,6 +121,20 @@ static int arm_tick(struct broker *broker)
     return r < 0 ? r : sd_event_source_set_enabled(broker->tick, SD_EVENT_ONESHOT);
 }
 
+/* Once for each request, and not for those that had little more time from the beginning. */
+static void remind(struct broker *broker, const struct moment *now)
+{
+    CLEANUP_CHECKOUTS struct checkouts lapsing = {0};
+    uint64_t until = now->wall + REMIND_BEFORE;
+
+    if (broker->terminals && broker->reminded && until > broker->reminded &&
+        ledger_lapsing(broker->ledger, broker->reminded, until, &lapsing) == 0)
+        for (size_t i = 0; i < lapsing.count; i++)
+            if (lapsing.items[i]->lapses - lapsing.items[i]->requested > 2 * REMIND_BEFORE)
+                (void)terminals_tell(broker->terminals, lapsing.items[i], true);
+    broker->reminded = until;
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct broker *broker = userdata;
@@ -108,6 +143,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
+    remind(broker, &now);
     return arm_tick(broker);
 }
 
@@ -252,6 +288,9 @@ static int start(struct broker *broker)
         r = names_new(broker->event, SELF, &broker->names);
     if (r >= 0)
         r = start_ledger(broker);
+    if (r >= 0 && broker->config.tell_terminals)
+        r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
+                          &broker->terminals);
     if (r >= 0)
         r = add_sources(broker);
     if (r < 0)
@@ -260,6 +299,7 @@ static int start(struct broker *broker)
     broker->bus = (struct bus){.event = broker->event,
                                .ledger = broker->ledger,
                                .names = broker->names,
+                               .local_user = find_local_user,
                                .waiters = broker->waiters,
                                .reload = on_reload_asked,
                                .userdata = broker};
@@ -288,6 +328,7 @@ static void stop(struct broker *broker)
     sd_event_source_disable_unref(broker->tick);
     sd_event_source_disable_unref(broker->post);
     waiters_free(broker->waiters);
+    terminals_free(broker->terminals);
     names_free(broker->names);
     ledger_free(broker->ledger);
     store_free(broker->store);

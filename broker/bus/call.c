@@ -107,6 +107,25 @@ static int look_up(struct call *call)
     return names_look_up(call->bus->names, items, count, on_names, call, &call->lookup);
 }
 
+/* Answers the next wishes that need no name service. True if that left nothing to look up first. */
+static bool answer_locally(struct call *call)
+{
+    struct roster_entry *wish = NULL;
+    bool any = false, all = true;
+
+    if (!call->bus->local_user)
+        return false;
+    for (size_t i = 0; i < call->roster.count; i++) {
+        wish = &call->roster.entries[i];
+        if (wish->answered || !is_plain(wish))
+            continue;
+        any = true;
+        wish->answered = call->bus->local_user(wish->name, wish->uid, &wish->user) == 0;
+        all = all && wish->answered;
+    }
+    return any && all;
+}
+
 /* The look-up could not even begin: its wishes are answered with the reason. */
 static bool fail_wishes(struct roster *roster, int error)
 {
@@ -130,6 +149,8 @@ void call_continue(struct call *call)
         if (progress == CALL_PARKED)
             return;
         if (progress == CALL_NEEDS_PEOPLE) {
+            if (answer_locally(call))
+                continue;
             r = look_up(call);
             if (r == 0)
                 return;

@@ -22,8 +22,11 @@ struct bus {
     sd_event *event;
     struct ledger *ledger;
     struct names *names;
+    /* Users that are known without the name service (names/local.h); NULL: none. name NULL: by uid. */
+    int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
+    struct gate_server *gate; /* set while there is one */
     /* Has the policies read anew: the number of the reload that will have seen everything written before
      * now. 0: it could not begin. */
     uint64_t (*reload)(void *userdata);

@@ -71,7 +71,7 @@ int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login
         .ticket = known(dict.ticket),
         .reason_source = known(dict.reason_source),
         .pid = dict.pid,
-        .ruid = dict.ruid,
+        .ruid = dict.has & GATE1_LOGIN_HAS_RUID ? dict.ruid : UID_UNSET,
         .loginuid = dict.has & GATE1_LOGIN_HAS_LOGINUID ? dict.loginuid : LOGINUID_UNSET,
         .audit_session = dict.audit_session,
         .wait_seconds = dict.wait_seconds,
@@ -81,7 +81,7 @@ int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login
     return 0;
 }
 
-/* A door's name, or "" for none. */
+/* A door, if one is named. */
 static int read_door(const char *name, unsigned *ret_door, struct error *error)
 {
     unsigned door = name ? door_from_name(name) : 0;

@@ -15,6 +15,7 @@ struct peer {
     struct gate_server *server;
     DBusConnection *connection;
     struct loop *loop;
+    uint64_t asked; /* the pending request that it is about to wait for; 0: none */
 };
 
 struct gate_server {
@@ -38,23 +39,48 @@ static void peer_free(struct peer *peer)
     free(peer);
 }
 
-/* The door hung up: a request that was filed for a login that waited is withdrawn with the last login
- * that waits for it. */
+/* The peer that calls; NULL if it is none of ours. */
+static struct peer *peer_of(const struct call *call)
+{
+    struct peer *peer = NULL;
+
+    if (call->bus->gate)
+        LIST_FOREACH(peer, &call->bus->gate->peers, link)
+            if (peer->connection == call->connection)
+                return peer;
+    return NULL;
+}
+
+static bool is_awaited(const struct gate_server *server, uint64_t id)
+{
+    const struct peer *peer;
+
+    LIST_FOREACH(peer, &server->peers, link)
+        if (peer->asked == id)
+            return true;
+    return waiters_has(server->bus->waiters, id);
+}
+
+/* The door hung up: a request that was filed for a login that waited, or was about to, is withdrawn with
+ * the last login that waits for it. */
 static void peer_gone(struct peer *peer)
 {
-    struct bus *bus = peer->server->bus;
+    struct gate_server *server = peer->server;
+    struct bus *bus = server->bus;
     struct moment now = moment_now();
     uint64_t waited_for[8];
     size_t count = 0;
     struct call *call;
     struct error error;
 
+    if (peer->asked)
+        waited_for[count++] = peer->asked;
     LIST_FOREACH(call, &bus->calls, link)
     if (call->connection == peer->connection && call->waits_for && count < 8)
         waited_for[count++] = call->waits_for;
     peer_free(peer);
     for (size_t i = 0; i < count; i++)
-        if (!waiters_has(bus->waiters, waited_for[i]))
+        if (!is_awaited(server, waited_for[i]))
             (void)ledger_abandon(bus->ledger, waited_for[i], &now, &error);
 }
 
@@ -108,6 +134,7 @@ int gate_server_new(struct bus *bus, const char *address, struct gate_server **r
     if (!server)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
     server->bus = bus;
+    bus->gate = server;
     LIST_INIT(&server->peers);
     server->server = dbus_server_listen(address, &problem);
     if (!server->server) {
@@ -128,6 +155,7 @@ struct gate_server *gate_server_free(struct gate_server *server)
 {
     if (!server)
         return NULL;
+    server->bus->gate = NULL;
     while (!LIST_EMPTY(&server->peers))
         peer_free(LIST_FIRST(&server->peers));
     loop_detach(server->loop);
@@ -161,11 +189,15 @@ static enum call_progress ask(struct call *call, door_question question)
     struct verdict verdict;
     struct login login;
     struct error error;
+    struct peer *peer;
 
     if (decode_login(call->message, NULL, &login, &error) != 0)
         return call_reply_error(call, &error);
     if (question(call->bus->ledger, &login, &call->roster, &now, &verdict) == -EAGAIN)
         return CALL_NEEDS_PEOPLE;
+    peer = peer_of(call);
+    if (peer)
+        peer->asked = verdict.kind == VERDICT_PENDING && login.wait_seconds > 0 ? verdict.id : 0;
     return reply_verdict(call, &verdict);
 }
 
@@ -195,6 +227,7 @@ static enum call_progress resume_step(struct call *call)
     struct verdict verdict;
     struct login login;
     struct error error;
+    struct peer *peer;
     uint64_t id;
 
     if (decode_login(call->message, &id, &login, &error) != 0)
@@ -206,6 +239,9 @@ static enum call_progress resume_step(struct call *call)
     if (waiters_add(call->bus->waiters, id, login.wait_seconds, on_woken, call, &call->waiter) < 0)
         return reply_verdict(call, &verdict);
     call->waits_for = id;
+    peer = peer_of(call);
+    if (peer)
+        peer->asked = 0;
     return CALL_PARKED;
 }
 

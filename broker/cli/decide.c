@@ -68,7 +68,7 @@ static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
                 id);
     fputc(' ', terminal);
     /* What could not be shown was not seen. */
-    if (fflush(terminal) != 0 || ferror(terminal) || decision->cli->output.failed)
+    if (fflush(terminal) != 0 || ferror(terminal) || decision->cli->output.error)
         return failure_set(failure, EXIT_REFUSED, "NotShown",
                            "the request could not be shown on the terminal; it was not approved");
     /* What was typed before the question was seen answers something else. */
@@ -209,6 +209,9 @@ int command_approve(struct cli *cli, int argc, char **argv)
         r = find_terminal(cli, &decision.terminal, &opened);
     if (r != 0)
         return r;
+
+    if (arguments[START].given && arguments[START].number < (uint64_t)time(NULL))
+        return arguments_wrong(cli, "--start: \"%.100s\" has passed", arguments[START].text);
 
     decision.approval.reason = arguments[REASON].text;
     if (arguments[FOR].given) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/result.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,11 +24,11 @@ int result_done(struct cli *cli, struct client *client, uint64_t id)
         if (checkout)
             output_json(&cli->output, stdout, checkout);
         else
-            cli->output.failed = true;
+            cli->output.error = ENOMEM;
     } else {
         output_line(&cli->output, stdout, "request %" PRIu64 ": %s done", id, cli->command->name);
     }
-    fflush(stdout);
+    output_flush(&cli->output);
     return EXIT_DONE;
 }
 

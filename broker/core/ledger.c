@@ -398,3 +398,9 @@ int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *
 {
     return store_next_due(ledger->store, now, ret_wall, ret_boot);
 }
+
+int ledger_lapsing(struct ledger *ledger, uint64_t after, uint64_t until,
+                   struct checkouts *ret_checkouts)
+{
+    return store_lapsing(ledger->store, after, until, ret_checkouts);
+}

@@ -49,6 +49,10 @@ int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *e
 int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *ret_wall,
                      uint64_t *ret_boot);
 
+/* Pending requests that lapse in (after, until]: for those who might still decide. */
+int ledger_lapsing(struct ledger *ledger, uint64_t after, uint64_t until,
+                   struct checkouts *ret_checkouts); /* 0 or a negative errno */
+
 /* ---- at a door (door.c) ---- */
 
 /* A login as the door reports it; borrowed, checked for form by the decoder. NULL where unknown. */
@@ -183,9 +187,8 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error);
 
-/* May this person, whose groups are known, decide about it? Nobody decides for themselves. */
-bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
-                       const struct identity *person);
+/* Is that request pending, and may this person, whose groups are known, decide about it and has not yet? */
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person);
 
 /* "bob or anyone in %security can approve it", or "" when out of memory; the caller frees. */
 char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout *checkout);

@@ -10,6 +10,9 @@
 /* How many people are looked at to find out whether anybody could approve. */
 #define CANDIDATES_MAX 256
 
+/* Seconds that a clock may go back before it is called set back: what NTP does is less. */
+#define CLOCK_TOLERANCE 60
+
 /* ---- could anybody approve it? ---- */
 
 /* People who might, with the groups that the approvers' groups say; names and groups are borrowed. */
@@ -200,6 +203,20 @@ static char *copy_or_null(const char *text, bool *failed)
     return copy;
 }
 
+/* Where the reason comes from. A wall clock that reads less than the ledger has seen is said, too: the
+ * times that approvers are shown are then wrong. */
+static const char *reason_source(const struct ledger *ledger, const struct draft *draft,
+                                 const struct moment *now)
+{
+    if (now->wall + CLOCK_TOLERANCE >= store_clock(ledger->store))
+        return draft->reason ? draft->reason_source : NULL;
+    if (!draft->reason || !draft->reason_source)
+        return "the clock was set back";
+    if (strcmp(draft->reason_source, "environment") == 0)
+        return "environment; the clock was set back";
+    return "requester; the clock was set back";
+}
+
 static struct checkout *checkout_from(const struct ledger *ledger, const struct draft *draft,
                                       uint64_t seconds, const struct moment *now)
 {
@@ -226,7 +243,7 @@ static struct checkout *checkout_from(const struct ledger *ledger, const struct 
         checkout->command = copy_or_null(login->command, &failed);
     }
     checkout->reason = copy_or_null(draft->reason, &failed);
-    checkout->reason_source = copy_or_null(draft->reason ? draft->reason_source : NULL, &failed);
+    checkout->reason_source = copy_or_null(reason_source(ledger, draft, now), &failed);
     checkout->ticket = copy_or_null(draft->ticket, &failed);
     checkout->to = copy_or_null(draft->to, &failed);
     checkout->waiting = draft->waiting;

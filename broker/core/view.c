@@ -63,6 +63,15 @@ static bool may_decide_now(const struct ledger *ledger, const struct checkout *c
            ledger_may_decide(ledger, checkout, person);
 }
 
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct error error;
+
+    return ledger_load(ledger, id, &checkout, &error) == 0 &&
+           may_decide_now(ledger, checkout, person);
+}
+
 /* Could there be rows that the person sees and has no part in? Going through all the others' would cost the
  * broker more the longer its history is, and everybody may ask. */
 static bool decides_something(const struct ledger *ledger, const struct identity *person)

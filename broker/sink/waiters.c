@@ -137,7 +137,8 @@ void waiters_sink(const struct event *event, void *userdata)
     struct waiter *waiter;
     bool any = false;
 
-    if (!event->checkout || event->kind == EVENT_REQUESTED)
+    /* One approval of two leaves it pending: the login goes on waiting. */
+    if (!event->checkout || event->state_new == STATE_PENDING)
         return;
     LIST_FOREACH(waiter, &waiters->all, link)
     if (waiter->checkout_id == event->checkout->id)

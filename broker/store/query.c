@@ -324,6 +324,19 @@ int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_
     return read_checkouts(store, statement, ret_checkouts);
 }
 
+int store_lapsing(struct store *store, uint64_t after, uint64_t until,
+                  struct checkouts *ret_checkouts)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    int r = store_statement(store, STATEMENT_LAPSING, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, after) != SQLITE_OK || bind_id(statement, 2, until) != SQLITE_OK)
+        return -EIO;
+    return read_checkouts(store, statement, ret_checkouts);
+}
+
 /* Parameters of a list's statement. Every number up to the highest can be bound, used or not. */
 enum {
     LIST_PERSON = 1,

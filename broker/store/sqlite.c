@@ -60,6 +60,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id < ?3"
         " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id > ?3"
         " ORDER BY 1",
+    [STATEMENT_LAPSING] = "SELECT id, {checkout} FROM checkout WHERE state = 'pending'"
+                          " AND lapses > ?1 AND lapses <= ?2 ORDER BY id",
     [STATEMENT_NEXT_WALL] =
         "SELECT min(at) FROM ("
         " SELECT min(lapses) AS at FROM checkout WHERE state = 'pending' AND lapses > ?1"

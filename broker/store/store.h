@@ -96,6 +96,10 @@ int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids,
 int store_next_due(struct store *store, const struct moment *now, uint64_t *ret_wall,
                    uint64_t *ret_boot);
 
+/* Pending ones that lapse in (after, until]. */
+int store_lapsing(struct store *store, uint64_t after, uint64_t until,
+                  struct checkouts *ret_checkouts);
+
 /* How many there are, for caps. */
 struct tally {
     uint64_t open;        /* pending, approved and active ones of the person */

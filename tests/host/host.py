@@ -53,9 +53,13 @@ bob ALL=(ALL:ALL) NOPASSWD: ALL
 carol ALL=(ALL:ALL) NOPASSWD: ALL
 """
 
-PAM = """
+AUTHENTICATION = """
 auth sufficient pam_rootok.so
 auth required pam_unix.so
+"""
+
+PAM = """
+{authentication}
 account required pam_unix.so
 {account}
 session required pam_unix.so
@@ -82,7 +86,7 @@ class Host:
         for build in builds:
             self._install(Path(build))
         self.pam()
-        self.sudoers(SUDOERS)
+        self.sudoers()
 
     def __enter__(self):
         return self
@@ -256,7 +260,8 @@ class Host:
             (POLICIES.parent / "broker.conf").write_text(settings)
         quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
 
-    def pam(self, services=("sudo", "sudo-i", "su", "su-l"), account="", session=""):
+    def pam(self, services=("sudo", "sudo-i", "su", "su-l"), account="", session="",
+            authentication=AUTHENTICATION):
         """Both phases of these services with the module, and arguments for each; None leaves the
         phase to others."""
         def line(phase, arguments):
@@ -264,11 +269,11 @@ class Host:
                 return f"{phase} required pam_permit.so"
             return f"{phase} required pam_checkout.so {arguments}"
 
-        text = PAM.format(account=line("account", account), session=line("session", session))
+        text = PAM.format(authentication=authentication, account=line("account", account), session=line("session", session))
         for service in services:
             (Path("/etc/pam.d") / service).write_text(text)
 
-    def sudoers(self, text):
+    def sudoers(self, text=SUDOERS):
         path = Path("/etc/sudoers")
         path.unlink(missing_ok=True)
         path.write_text(text)

@@ -107,6 +107,10 @@ class Service:
             start = start or self.starts
             self._await(lambda: self.starts >= start and self._ready, timeout, "READY=1")
 
+    def wait_started(self, start, timeout=PATIENCE):
+        with self._changed:
+            self._await(lambda: self.starts >= start, timeout, f"start number {start}")
+
     def wait_exit(self, count=None, timeout=PATIENCE):
         """Waits until it has ended `count` times in all (once more than now); its last status."""
         with self._changed:
