@@ -21,6 +21,7 @@
 #include "bus/moment.h"
 #include "core/config.h"
 #include "gate1.h"
+#include "sink/signals.h"
 
 static const char policy_text[] = "[policy root]\n"
                                   "accounts = root\n"
@@ -166,6 +167,8 @@ static void on_event(const struct event *event, void *userdata)
     struct stage *stage = userdata;
 
     stage->events[event->kind]++;
+    if (stage->signals)
+        signals_sink(event, stage->signals);
     waiters_sink(event, stage->waiters);
 }
 

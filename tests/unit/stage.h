@@ -8,12 +8,13 @@
 
 #include "bus/call.h"
 
-/* People and what looking them up does. alice (in ops) may ask for root and oracle, bob and carol (in
+/* Uids that every host has (a bus refuses others), here with people of our own. alice (in ops) may ask for root and oracle, bob and carol (in
  * security) may approve; two must for oracle. */
-#define ALICE 4001
-#define BOB 4002
-#define CAROL 4003
-#define MALLORY 4004
+#define ALICE 1
+#define BOB 2
+#define CAROL 3
+#define MALLORY 65534
+#define NOBODY_HERE 5
 /* hangs-NAME never comes back, fails-NAME cannot be told. */
 #define HANGING 4100
 

@@ -424,6 +424,7 @@ static void test_free_with_everything_pending(void **state)
 
     open_gate(scene);
     waiting = knock(scene);
+    assert_string_equal(ask(scene, waiting, "Ask", 0, "mallory", "root", 0).verdict, "refused");
     pending = resume(waiting, id, "root", 3600);
     stage_until(scene->stage, has_calls, scene, &waiting, 1);
     assert_int_equal(stage_approve(scene->stage, id, BOB), 0);
@@ -435,7 +436,7 @@ static void test_free_with_everything_pending(void **state)
 
 static void test_only_root_is_admitted(void **state)
 {
-    static const uid_t strangers[] = {ALICE, 65534};
+    static const uid_t strangers[] = {ALICE, MALLORY};
     struct scene *scene = *state;
 
     for (size_t i = 0; i < 2; i++) {
