@@ -3,14 +3,19 @@
 /* A login program for tests: runs phases of a PAM stack, prints what the module says and returns,
  * and whether it left anything behind.
  *
- *   pam_host --confdir DIR --service NAME --user NAME [--item NAME=VALUE]... [--pam-env
- * NAME=VALUE]...
- *            [--silent] [--answer TEXT]... [--handlers] [--ignore SIGNAL] [--pending SIGNAL]
- *            [--ruid UID] [--fd-limit N] [--repeat N] PHASE...
+ *   pam_host --confdir DIR --service NAME --user NAME [OPTION]... PHASE...
  *
- * PHASE: auth setcred account session close. One line each on standard output, texts in
- * hexadecimal: text info|error|prompt HEX   log PRIORITY HEX   code PHASE CODE MILLISECONDS handled
- * COUNT   residue WHAT   done */
+ * PHASE: auth setcred account session close
+ * OPTION: --item NAME=VALUE, --pam-env NAME=VALUE, --answer TEXT (to a prompt), --silent,
+ *   --handlers, --ignore SIGNAL, --pending SIGNAL, --ruid UID, --fd-limit N, --repeat N
+ *
+ * One line each on standard output, texts in hexadecimal:
+ *   text info|error|prompt HEX
+ *   log PRIORITY HEX
+ *   code PHASE CODE MILLISECONDS
+ *   handled COUNT
+ *   residue WHAT
+ *   done */
 
 #include <dirent.h>
 #include <errno.h>
