@@ -193,17 +193,6 @@ static int compare_lines(const void *one, const void *other)
     return (a->line > b->line) - (a->line < b->line);
 }
 
-static char *trimmed(const char *value)
-{
-    size_t length;
-
-    value += strspn(value, " \t");
-    length = strlen(value);
-    while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
-        length--;
-    return strndup(value, length);
-}
-
 static int read_entry(struct ini_cfgobj *object, const char *section, const char *key, int mode,
                       struct config_entry *ret_entry)
 {
@@ -218,7 +207,7 @@ static int read_entry(struct ini_cfgobj *object, const char *section, const char
         value_get_line(object_value, &line) != 0)
         return -EIO;
     key_copy = strdup(key);
-    value_copy = trimmed(value);
+    value_copy = strdup(value);
     if (!key_copy || !value_copy)
         return -ENOMEM;
     *ret_entry = (struct config_entry){

@@ -158,6 +158,10 @@ static void test_bad_ones(void **state)
          "then "
          "a:1|b:1",
          "has more than 256 ways to be reached"},
+        {"(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)|a:1",
+         "has more than 256 ways to be reached"},
+        {"a:1 & (b:1 | c:0)",
+         "'c:0' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
         {"1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 "
          "then "
          "1 then 1 then 1 then 1",
