@@ -19,7 +19,7 @@ struct watch {
 /* The key of a request in them. */
 #define KEY_MAX 24
 
-/* Of what is over only late news can come: so many are remembered at least. */
+/* Of what is over only late news can come: so many are remembered at most. */
 #define ENDED_MAX 10000
 
 static void show(struct watch *watch, const json_t *checkout)
@@ -34,11 +34,11 @@ static void show(struct watch *watch, const json_t *checkout)
 static int remember(struct watch *watch, const char *key, const char *what, bool ended)
 {
     if (!ended)
-        return json_object_set_new(watch->open, key, json_string(what));
+        return json_object_set_new(watch->open, key, json_string_nocheck(what));
     json_object_del(watch->open, key);
     if (json_object_size(watch->ended) >= ENDED_MAX)
         json_object_clear(watch->ended);
-    return json_object_set_new(watch->ended, key, json_string(what));
+    return json_object_set_new(watch->ended, key, json_string_nocheck(what));
 }
 
 /* Shows the check-out unless that was done. A decision that changes no state is told by the number
