@@ -6,7 +6,7 @@
 #include "core/ledger.h"
 
 /* Refusals at doors that were recorded lately: the same one is counted, not multiplied. */
-#define REFUSALS_REMEMBERED 64
+#define REFUSALS_REMEMBERED 1024
 #define REFUSAL_REPEAT_SECONDS 60
 
 struct refusal {
