@@ -121,8 +121,9 @@ static void test_outside_hours(void **state)
     uint64_t id;
 
     scene->now.wall = UINT64_C(1790000000) / 86400 * 86400 + 10 * 3600; /* 10:00 UTC */
-    scene_policies(scene, "[policy plain]\naccounts = oracle\nrequesters = alice\napprovers = bob, carol\n"
-                          "duration = 8h\nhours = 09:00-17:00 UTC\n");
+    scene_policies(scene,
+                   "[policy plain]\naccounts = oracle\nrequesters = alice\napprovers = bob, carol\n"
+                   "duration = 8h\nhours = 09:00-17:00 UTC\n");
     id = checked_out(scene, "alice", "oracle");
     assert_verdict(scene_ask(scene, &login), VERDICT_ALLOW);
     scene_pass(scene, 7 * 3600 - 1);
@@ -385,8 +386,8 @@ static void test_what_is_missing_is_said(void **state)
     assert_int_equal(records(scene, "requested"), 1);
 }
 
-/* The line is one that leads to this door: where another policy would take a request that names none, it
- * names the door. */
+/* The line is one that leads to this door: where another policy would take a request that names
+ * none, it names the door. */
 static void test_line_names_the_door_where_it_must(void **state)
 {
     struct scene *scene = *state;
@@ -445,7 +446,8 @@ static void test_sudo_list_files_nothing(void **state)
     assert_int_equal(records(scene, "door-refused"), 0);
 }
 
-/* Only sudo says by itself what it does: elsewhere the person could say it to stay out of the records. */
+/* Only sudo says by itself what it does: elsewhere the person could say it to stay out of the
+ * records. */
 static void test_other_doors_have_no_list(void **state)
 {
     struct scene *scene = *state;
@@ -475,7 +477,8 @@ static void test_no_approver(void **state)
     struct scene *scene = *state;
     struct login login = scene_login(scene, DOOR_SUDO, "bob", "oracle");
 
-    scene_policies(scene, "[policy p]\naccounts = oracle\nrequesters = bob\napprovers = bob, root\n");
+    scene_policies(scene,
+                   "[policy p]\naccounts = oracle\nrequesters = bob\napprovers = bob, root\n");
     assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
     assert_says(scene, "without bob nobody can give that");
     assert_int_equal(scene_number(scene, "SELECT count(*) FROM checkout"), 0);
@@ -639,9 +642,10 @@ static void test_first_use_where_another_is_active(void **state)
     uint64_t waits, active = 0;
 
     scene_policies(scene, PLAIN "clock = first-use\n");
-    waits = checked_out(scene, "alice", "oracle");
-    scene_policies(scene, PLAIN);
+    waits = scene_file(scene, "alice", "oracle");
     assert_code(scene_request(scene, "alice", &request, &active), 0);
+    assert_code(scene_approve(scene, "bob", waits), 0);
+    scene_policies(scene, PLAIN);
     assert_code(scene_approve(scene, "bob", active), 0);
     assert_state(scene, active, STATE_ACTIVE);
     scene_policies(scene, PLAIN "clock = first-use\n");
@@ -715,7 +719,8 @@ static void test_other_machine(void **state)
     assert_verdict(scene_ask(scene, &login), VERDICT_UNMANAGED);
     scene_restart(scene, PLAIN);
     assert_verdict(scene_ask(scene, &login), VERDICT_ALLOW);
-    scene_tamper(scene->path, "UPDATE checkout SET machine_id = '0000000000000000000000000000ffff'");
+    scene_tamper(scene->path,
+                 "UPDATE checkout SET machine_id = '0000000000000000000000000000ffff'");
     assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
     assert_verdict(scene_resume(scene, id, &login), VERDICT_REFUSED);
     scene_tamper(scene->path, "UPDATE checkout SET machine_id = '" SCENE_MACHINE "'");
@@ -857,7 +862,8 @@ static void test_refusals_of_nobodies(void **state)
     assert_int_equal(records(scene, "door-refused"), 1);
 }
 
-/* Whoever runs through many accounts is written down about each of them once, not in every round. */
+/* Whoever runs through many accounts is written down about each of them once, not in every round.
+ */
 static void test_refusals_of_many(void **state)
 {
     struct scene *scene = *state;
@@ -888,8 +894,9 @@ static void test_long_message(void **state)
     struct login login;
 
     for (int i = 0; i < 60; i++) {
-        (void)snprintf(name, sizeof(name), "%s\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97"
-                                           "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97%02d",
+        (void)snprintf(name, sizeof(name),
+                       "%s\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97"
+                       "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97%02d",
                        i ? ", " : "", i);
         strcat(names, name);
     }
@@ -967,8 +974,8 @@ static void test_session_that_cannot_be_recorded(void **state)
     assert_int_equal(scene->verdict.id, id);
 }
 
-/* Nothing can be written: who has a check-out may still be told so, nobody gets a new one or is waved
- * through, and every refusal is a refusal. */
+/* Nothing can be written: who has a check-out may still be told so, nobody gets a new one or is
+ * waved through, and every refusal is a refusal. */
 static void test_nothing_can_be_written(void **state)
 {
     struct scene *scene = *state;
@@ -1017,7 +1024,7 @@ static void test_verdict_names(void **state)
     assert_string_equal(verdict_name(VERDICT_UNMANAGED), "unmanaged");
     assert_string_equal(verdict_name(VERDICT_EXEMPT), "exempt");
     assert_string_equal(verdict_name((enum verdict_kind)77), "refused");
-    assert_string_equal(verdict_name((enum verdict_kind)-1), "refused");
+    assert_string_equal(verdict_name((enum verdict_kind) - 1), "refused");
     assert_int_equal(VERDICT_REFUSED, 0); /* what is zeroed refuses */
 }
 
