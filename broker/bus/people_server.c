@@ -29,7 +29,7 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         server->on_lost(server->userdata);
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    return call_dispatch(server->bus, &broker1_interface, connection, message);
+    return call_dispatch(server->bus, &broker1_interface, connection, message, server);
 }
 
 static int connect_to_bus(struct people_server *server, const char *address, struct error *error)
