@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,19 @@
 #include "bus/people_server.h"
 #include "core/config.h"
 #include "core/ledger.h"
+#include "names/local.h"
 #include "names/names.h"
 #include "reload.h"
 #include "sink/journal.h"
 #include "sink/signals.h"
+#include "sink/terminals.h"
 #include "sink/waiters.h"
 
 #define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
 #define SELF "/proc/self/exe"
+
+/* Approvers hear once more of what lapses within this time. */
+#define REMIND_BEFORE (5 * 60)
 
 /* Time is looked at this often even where nothing is due: a clock that was set is noticed. */
 #define TICK_AT_MOST_USEC (60 * 1000000ULL)
@@ -46,12 +52,15 @@ struct broker {
     struct names *names;
     struct waiters *waiters;
     struct journal *journal;
+    struct terminals *terminals; /* NULL: approvers are not told */
     struct reload *reload;
-    bool reload_again;
+    uint64_t reloads_begun, reloads_done;
+    bool reload_again; /* something may have been written that the one under way has not seen */
     struct bus bus;
     struct people_server *people;
     struct gate_server *gate;
     sd_event_source *tick, *post, *signals[3];
+    uint64_t reminded; /* wall time up to which lapses have been announced */
     bool due_changed; /* something was written: the next tick may come earlier */
 };
 
@@ -77,7 +86,21 @@ static void on_event(const struct event *event, void *userdata)
     if (broker->people)
         signals_sink(event, people_server_connection(broker->people));
     waiters_sink(event, broker->waiters);
+    if (broker->terminals)
+        terminals_sink(event, broker->terminals);
     broker->due_changed = true;
+}
+
+static bool waits_for(uint64_t id, const struct identity *person, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return ledger_waits_for(broker->ledger, id, person);
+}
+
+static int find_local_user(const char *name, uid_t uid, struct identity *ret_user)
+{
+    return local_user(LOCAL_NSSWITCH, LOCAL_PASSWD, name, uid, ret_user);
 }
 
 /* ---- time ---- */
@@ -99,6 +122,20 @@ static int arm_tick(struct broker *broker)
     return r < 0 ? r : sd_event_source_set_enabled(broker->tick, SD_EVENT_ONESHOT);
 }
 
+/* Once for each request, and not for those that had little more time from the beginning. */
+static void remind(struct broker *broker, const struct moment *now)
+{
+    CLEANUP_CHECKOUTS struct checkouts lapsing = {0};
+    uint64_t until = now->wall + REMIND_BEFORE;
+
+    if (broker->terminals && broker->reminded && until > broker->reminded &&
+        ledger_lapsing(broker->ledger, broker->reminded, until, &lapsing) == 0)
+        for (size_t i = 0; i < lapsing.count; i++)
+            if (lapsing.items[i]->lapses - lapsing.items[i]->requested > 2 * REMIND_BEFORE)
+                (void)terminals_tell(broker->terminals, lapsing.items[i], true);
+    broker->reminded = until;
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct broker *broker = userdata;
@@ -107,13 +144,33 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
+    remind(broker, &now);
     return arm_tick(broker);
+}
+
+/* The journal takes entries again: what it has missed is recorded, and so told to it as well. */
+static void record_gap(struct broker *broker)
+{
+    struct moment now = moment_now();
+    struct journal_gap gap;
+    struct error error;
+    char reason[160];
+
+    if (!journal_take_gap(broker->journal, &gap))
+        return;
+    (void)snprintf(reason, sizeof(reason),
+                   "%" PRIu64 " entries, of the records %" PRIu64 " to %" PRIu64
+                   ", did not get into the journal (%s)",
+                   gap.missed, gap.first_seq, gap.last_seq, strerror(-gap.error));
+    if (ledger_note(broker->ledger, EVENT_JOURNAL_GAP, reason, &now, &error) != 0)
+        complain(3, "%s", error.text);
 }
 
 static int on_post(sd_event_source *source, void *userdata)
 {
     struct broker *broker = userdata;
 
+    record_gap(broker);
     return broker->due_changed ? arm_tick(broker) : 0;
 }
 
@@ -125,7 +182,7 @@ static int open_doors(struct broker *broker)
     struct error error;
 
     if (gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
-        ledger_note(broker->ledger, EVENT_BROKER_STARTED, &now, &error) != 0 ||
+        ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0 ||
         ledger_tick(broker->ledger, &now, &error) != 0) {
         complain(3, "%s", error.text);
         return -EIO;
@@ -145,6 +202,7 @@ static void on_reloaded(const char *problem, void *userdata)
                  ledger_policies(broker->ledger) ? "the policies from before stay in force"
                                                  : "every login is refused until this is mended");
     broker->reload = reload_free(broker->reload);
+    people_answer_reload(&broker->bus, ++broker->reloads_done, problem);
     if (!broker->gate && open_doors(broker) < 0)
         sd_event_exit(broker->event, EXIT_FAILURE);
     else if (broker->reload_again && start_reload(broker) < 0)
@@ -156,8 +214,18 @@ static int start_reload(struct broker *broker)
     broker->reload_again = broker->reload != NULL;
     if (broker->reload)
         return 0;
+    broker->reloads_begun++;
     return reload_start(broker->ledger, broker->names, broker->event,
                         broker->settings->policy_directory, on_reloaded, broker, &broker->reload);
+}
+
+static uint64_t on_reload_asked(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    if (start_reload(broker) < 0)
+        return 0;
+    return broker->reloads_begun + (broker->reload_again ? 1 : 0);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -240,6 +308,9 @@ static int start(struct broker *broker)
         r = names_new(broker->event, SELF, &broker->names);
     if (r >= 0)
         r = start_ledger(broker);
+    if (r >= 0 && broker->config.tell_terminals)
+        r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
+                          &broker->terminals);
     if (r >= 0)
         r = add_sources(broker);
     if (r < 0)
@@ -248,7 +319,10 @@ static int start(struct broker *broker)
     broker->bus = (struct bus){.event = broker->event,
                                .ledger = broker->ledger,
                                .names = broker->names,
-                               .waiters = broker->waiters};
+                               .local_user = find_local_user,
+                               .waiters = broker->waiters,
+                               .reload = on_reload_asked,
+                               .userdata = broker};
     LIST_INIT(&broker->bus.calls);
     if (people_server_new(&broker->bus, broker->settings->bus, on_bus_lost, broker, &broker->people,
                           &error) != 0) {
@@ -264,7 +338,7 @@ static void stop(struct broker *broker)
     struct error error;
 
     (void)sd_notify(0, "STOPPING=1");
-    if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, &now, &error) != 0)
+    if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, NULL, &now, &error) != 0)
         complain(3, "%s", error.text);
     reload_free(broker->reload);
     gate_server_free(broker->gate);
@@ -274,6 +348,7 @@ static void stop(struct broker *broker)
     sd_event_source_disable_unref(broker->tick);
     sd_event_source_disable_unref(broker->post);
     waiters_free(broker->waiters);
+    terminals_free(broker->terminals);
     names_free(broker->names);
     ledger_free(broker->ledger);
     store_free(broker->store);

@@ -43,6 +43,9 @@
 /* An answer to a person is one sentence, escaped. */
 #define LIMIT_SENTENCE 2048
 
+/* An explanation has a line for each policy. */
+#define LIMIT_EXPLANATION 65536
+
 /* Durations: "at most 366 d". */
 #define LIMIT_DURATION_SECONDS (366ULL * 24 * 60 * 60)
 

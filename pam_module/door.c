@@ -43,8 +43,8 @@ static int refuse_answered(struct door *door, const struct gate_answer *answer)
                                                    : "refused by the check-out broker");
 }
 
-/* Where contracts turn the broker's word into PAM's. Every no is PAM_PERM_DENIED: sudo takes other
- * codes for a yes. */
+/* The broker's word in PAM's terms. Every no is PAM_PERM_DENIED: in its session phase sudo goes on
+ * after PAM_SESSION_ERR and PAM_IGNORE, in its account phase after PAM_NEW_AUTHTOK_REQD. */
 static int conclude(struct door *door, const struct gate_answer *answer)
 {
     switch (answer->verdict) {
@@ -59,8 +59,11 @@ static int conclude(struct door *door, const struct gate_answer *answer)
                             "refused: no policy manages the account %s, and this door opens for "
                             "managed accounts only; %s",
                             door->login.wire.account, door->options.help);
-    case GATE_REFUSED:
     case GATE_PENDING:
+        return voice_refuse(&door->voice, LOG_NOTICE, &door->login.wire,
+                            "%.*s; try again when it is approved",
+                            sentence_length(answer->message), answer->message);
+    case GATE_REFUSED:
         break;
     }
     return refuse_answered(door, answer);
@@ -194,8 +197,8 @@ static int approach(pam_handle_t *pamh, int flags, enum login_phase phase, int a
 
 int door_enter(pam_handle_t *pamh, int flags, enum login_phase phase, int argc, const char **argv)
 {
-    struct door door;
     int verdict = PAM_PERM_DENIED;
+    struct door door;
 
     verdict = approach(pamh, flags, phase, argc, argv, &door);
     if (verdict != PAM_SUCCESS)
@@ -214,6 +217,6 @@ void door_leave(pam_handle_t *pamh, int flags, int argc, const char **argv)
         door.login.is_root)
         return;
     if (gate_close_session(door.options.gate, &door.login.wire, &problem) < 0)
-        pam_syslog(pamh, LOG_WARNING, "the check-out broker did not hear of the session's end: %s",
-                   problem.text);
+        voice_log(&door.voice, LOG_WARNING, &door.login.wire,
+                  "the check-out broker did not hear of the session's end (%s)", problem.text);
 }

@@ -24,7 +24,8 @@
 struct peer {
     int fd;
     uint32_t serial;
-    size_t used; /* bytes of the buffer that were received */
+    bool greeted; /* the answer to the authentication was read */
+    size_t used;  /* bytes of the buffer that were received */
     /* dbus_message_demarshal reads it in place, as aligned as a message. */
     alignas(8) char buffer[LIMIT_GATE_MESSAGE];
 };
@@ -226,25 +227,30 @@ static void consume(struct peer *peer, size_t size)
 }
 
 /* EXTERNAL authentication (D-Bus specification, "Authentication Protocol"): who we are is for the
- * kernel to say, the line only repeats it. File descriptors are not negotiated: there are none. */
+ * kernel to say, the line only repeats it. File descriptors are not negotiated: there are none.
+ * BEGIN and the first message follow at once, as sd-bus does it: what answers is read when it is
+ * needed, which saves a login a round to the broker and back. */
 static int authenticate(struct peer *peer, const struct patience *patience, struct problem *problem)
 {
     char digits[16], line[64] = "\0AUTH EXTERNAL ";
     size_t length = 1 + strlen(line + 1);
-    const char *end;
-    int r;
 
     snprintf(digits, sizeof(digits), "%u", (unsigned)geteuid());
     for (const char *digit = digits; *digit; digit++) {
         line[length++] = '3'; /* '0' to '9' are 30 to 39 in hexadecimal */
         line[length++] = *digit;
     }
-    line[length++] = '\r';
-    line[length++] = '\n';
+    memcpy(line + length, "\r\nBEGIN\r\n", 9);
+    return send_all(peer, line, length + 9, patience, problem);
+}
 
-    r = send_all(peer, line, length, patience, problem);
-    if (r < 0)
-        return r;
+int peer_await(struct peer *peer, const struct patience *patience, struct problem *problem)
+{
+    const char *end;
+    int r;
+
+    if (peer->greeted)
+        return 0;
     while (!(end = memmem(peer->buffer, peer->used, "\r\n", 2))) {
         if (peer->used >= LINE_MAX_BYTES)
             return problem_set(problem, -EPROTO, "it does not speak D-Bus");
@@ -255,7 +261,8 @@ static int authenticate(struct peer *peer, const struct patience *patience, stru
     if (peer->used < 3 || memcmp(peer->buffer, "OK ", 3) != 0)
         return problem_set(problem, -EPROTO, "it does not let this program in");
     consume(peer, (size_t)(end - peer->buffer) + 2);
-    return send_all(peer, "BEGIN\r\n", 7, patience, problem);
+    peer->greeted = true;
+    return 0;
 }
 
 int peer_connect(const char *path, const struct patience *patience, struct peer **ret_peer,
@@ -272,6 +279,7 @@ int peer_connect(const char *path, const struct patience *patience, struct peer 
         return problem_errno(problem, -ENOMEM, path);
     peer->fd = -1;
     peer->serial = 0;
+    peer->greeted = false;
     peer->used = 0;
 
     r = connect_socket(peer, path, patience, problem);
@@ -314,6 +322,9 @@ static int receive_message(struct peer *peer, const struct patience *patience,
     DBusError error = DBUS_ERROR_INIT;
     int size, r;
 
+    r = peer_await(peer, patience, problem);
+    if (r < 0)
+        return r;
     for (;;) {
         size = dbus_message_demarshal_bytes_needed(peer->buffer, (int)peer->used);
         if (size < 0)

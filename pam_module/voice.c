@@ -71,19 +71,39 @@ static void describe(char *line, size_t size, const struct gate1_login *login)
     text_escape_to(line, size, text);
 }
 
-int voice_refuse(const struct voice *voice, int priority, const struct gate1_login *login,
-                 const char *format, ...)
+static void write_log(const struct voice *voice, int priority, const struct gate1_login *login,
+                      const char *line)
 {
-    char line[LIMIT_SENTENCE], who[LIMIT_SENTENCE] = "";
+    char who[LIMIT_SENTENCE] = "";
+
+    if (login)
+        describe(who, sizeof(who), login);
+    pam_syslog(voice->pamh, priority, "%s%s", line, who);
+}
+
+void voice_log(const struct voice *voice, int priority, const struct gate1_login *login,
+               const char *format, ...)
+{
+    char line[LIMIT_SENTENCE];
     va_list arguments;
 
     va_start(arguments, format);
     compose(line, sizeof(line), format, arguments);
     va_end(arguments);
-    if (login)
-        describe(who, sizeof(who), login);
+    write_log(voice, priority, login, line);
+}
 
-    pam_syslog(voice->pamh, priority, "%s%s", line, who);
+int voice_refuse(const struct voice *voice, int priority, const struct gate1_login *login,
+                 const char *format, ...)
+{
+    char line[LIMIT_SENTENCE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    compose(line, sizeof(line), format, arguments);
+    va_end(arguments);
+
+    write_log(voice, priority, login, line);
     if (voice->aloud)
         pam_error(voice->pamh, "pam_checkout: %s", line);
     return PAM_PERM_DENIED;

@@ -21,8 +21,11 @@ struct voice voice_init(pam_handle_t *pamh, int flags, bool quiet);
 void voice_tell(const struct voice *voice, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* One line for the person and, at the syslog priority, with what is known of the login (NULL:
- * nothing is), for the journal. Returns PAM_PERM_DENIED, the only no that every host takes for one.
- */
+/* One line for the journal at the syslog priority, escaped, with what is known of the login (NULL:
+ * nothing is). */
+void voice_log(const struct voice *voice, int priority, const struct gate1_login *login,
+               const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same line for both. Returns PAM_PERM_DENIED, the only no that every host takes for one. */
 int voice_refuse(const struct voice *voice, int priority, const struct gate1_login *login,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));

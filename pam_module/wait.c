@@ -17,9 +17,10 @@
 
 struct wait {
     const char *path;
-    const struct gate1_login *login;
+    struct gate1_login login; /* with the time that is left to wait */
     const struct voice *voice;
     uint64_t id;
+    uint64_t until; /* when the wait is over, by the module's own clock */
     struct patience patience;
     uint64_t away_since; /* when the last outage began; 0: there was none */
     uint64_t back_at;    /* when the last connection was made */
@@ -77,13 +78,29 @@ static int reconnect(struct wait *wait, struct peer **ret_peer, struct problem *
     for (;;) {
         r = peer_connect(wait->path, &patience, ret_peer, problem);
         if (r == 0)
+            r = peer_await(*ret_peer, &patience, problem);
+        if (r == 0)
             note_back(wait);
         if (!is_lost(r))
             return r;
+        *ret_peer = peer_free(*ret_peer);
         r = peer_pause(RETRY_MS, &patience);
         if (r < 0)
             return r;
     }
+}
+
+/* Pending before the time is over: somebody has approved and it takes more. Says so, and true if there
+ * is time to wait on. */
+static bool goes_on(struct wait *wait, const struct gate_answer *answer)
+{
+    uint64_t now = peer_now();
+
+    if (answer->verdict != GATE_PENDING || now + 1000 > wait->until)
+        return false;
+    wait->login.wait_seconds = (uint32_t)((wait->until - now) / 1000);
+    voice_tell(wait->voice, "%s", answer->message);
+    return true;
 }
 
 static int resume(struct wait *wait, struct peer **peer, struct gate_answer *ret_answer,
@@ -97,12 +114,14 @@ static int resume(struct wait *wait, struct peer **peer, struct gate_answer *ret
             if (r < 0)
                 return r;
         }
-        r = gate_call(*peer, GATE1_RESUME, wait->id, wait->login, &wait->patience, ret_answer,
+        r = gate_call(*peer, GATE1_RESUME, wait->id, &wait->login, &wait->patience, ret_answer,
                       problem);
-        if (!is_lost(r))
+        if (r == 0 ? !goes_on(wait, ret_answer) : !is_lost(r))
             return r;
-        *peer = peer_free(*peer);
-        note_away(wait);
+        if (r < 0) {
+            *peer = peer_free(*peer);
+            note_away(wait);
+        }
         r = peer_pause(RETRY_MS, &wait->patience);
         if (r < 0)
             return r;
@@ -114,7 +133,7 @@ int wait_for_decision(const char *path, const struct gate1_login *login, uint64_
                       struct problem *problem)
 {
     CLEANUP_CLOSE int stop_fd = -1;
-    struct wait wait = {.path = path, .login = login, .voice = voice, .id = id};
+    struct wait wait = {.path = path, .login = *login, .voice = voice, .id = id};
     sigset_t ends, before;
     int r;
 
@@ -134,7 +153,8 @@ int wait_for_decision(const char *path, const struct gate1_login *login, uint64_
         return problem_set(problem, -r, "signals cannot be blocked");
 
     wait.patience.stop_fd = stop_fd;
-    wait.patience.deadline = peer_now() + (uint64_t)login->wait_seconds * 1000 + GRACE_MS;
+    wait.until = peer_now() + (uint64_t)login->wait_seconds * 1000;
+    wait.patience.deadline = wait.until + GRACE_MS;
     r = resume(&wait, peer, ret_answer, problem);
 
     pthread_sigmask(SIG_SETMASK, &before, NULL);

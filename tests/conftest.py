@@ -67,7 +67,7 @@ def host(private_machine):
     """The machine with an empty ledger, the usual policy and PAM stacks, and a broker that runs. It
     must end well, unless the test has ended it."""
     machine = private_machine
-    machine.pam(account="account=root wait=2min")
+    machine.pam(account="wait=2min")
     machine.policy(POLICY)
     machine.start_broker()
     log, before = machine.broker.log, machine.broker.log.stat().st_size

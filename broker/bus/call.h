@@ -22,8 +22,14 @@ struct bus {
     sd_event *event;
     struct ledger *ledger;
     struct names *names;
+    /* Users that are known without the name service (names/local.h); NULL: none. name NULL: by uid. */
+    int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
+    /* Has the policies read anew: the number of the reload that will have seen everything written before
+     * now. 0: it could not begin. */
+    uint64_t (*reload)(void *userdata);
+    void *userdata;
 };
 
 enum call_progress {
@@ -49,6 +55,7 @@ struct call {
     struct caller caller;         /* people */
     struct waiter *waiter;        /* doors: parked in Resume */
     bool wait_over;               /* woken: answer as it stands */
+    uint64_t reload;              /* people: parked until this reload is done; 0: not */
 };
 
 /* Handles a message if it is a method call of this interface: finds the method, checks path and
@@ -72,8 +79,8 @@ enum call_progress call_reply_error(struct call *call, const struct error *error
  * replies the error. */
 enum call_progress call_reply_result(struct call *call, int result, const struct error *error);
 
-/* Handlers that cannot even decode: the error is replied and the call is over. */
-void call_fail(struct call *call, const struct error *error);
+/* Answers a parked call: nothing, or the error. The call is over. */
+void call_finish(struct call *call, const struct error *error);
 
 DEFINE_CLEANUP(DBusMessage *, message, dbus_message_unref);
 #define CLEANUP_MESSAGE CLEANUP(cleanup_message)

@@ -11,7 +11,7 @@ static void fail(struct call *call, const char *why)
     struct error error;
 
     error_set(&error, ERROR_NOT_PERMITTED, "the bus does not say who you are (%s)", why);
-    call_fail(call, &error);
+    call_finish(call, &error);
 }
 
 /* proc(5): /proc/PID/loginuid, a decimal number without a newline. */

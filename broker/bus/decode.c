@@ -108,20 +108,31 @@ static int check_optional_text(const char *what, const char *text, size_t max, s
     return text ? text_check(what, text, 1, max, error) : 0;
 }
 
-int decode_request(DBusMessage *message, struct request *ret_request, struct error *error)
+/* Reads a name; the iterator goes on to the next argument. */
+static int read_name(DBusMessageIter *iter, const char *what, const char **ret_name,
+                     struct error *error)
 {
-    struct broker1_options dict = BROKER1_OPTIONS_INIT;
-    DBusMessageIter iter;
-    const char *account = NULL;
-    unsigned door = 0;
+    const char *name = NULL;
     int r;
 
-    dbus_message_iter_init(message, &iter);
-    dbus_message_iter_get_basic(&iter, &account);
-    r = text_check("account", account, 1, LIMIT_NAME, error);
-    dbus_message_iter_next(&iter);
+    dbus_message_iter_get_basic(iter, &name);
+    dbus_message_iter_next(iter);
+    r = text_check(what, name, 1, LIMIT_NAME, error);
     if (r == 0)
-        r = dict_read(&iter, &broker1_options_schema, &dict, error);
+        *ret_name = name;
+    return r;
+}
+
+/* The account and the options of Request and Grant. */
+static int read_request(DBusMessageIter *iter, struct request *ret_request, struct error *error)
+{
+    struct broker1_options dict = BROKER1_OPTIONS_INIT;
+    const char *account = NULL;
+    unsigned door = 0;
+    int r = read_name(iter, "account", &account, error);
+
+    if (r == 0)
+        r = dict_read(iter, &broker1_options_schema, &dict, error);
     if (r == 0)
         r = read_door(dict.door, &door, error);
     if (r == 0)
@@ -145,6 +156,84 @@ int decode_request(DBusMessage *message, struct request *ret_request, struct err
                                     .door = door,
                                     .duration = dict.duration,
                                     .start = dict.start};
+    return 0;
+}
+
+int decode_request(DBusMessage *message, struct request *ret_request, struct error *error)
+{
+    DBusMessageIter iter;
+
+    dbus_message_iter_init(message, &iter);
+    return read_request(&iter, ret_request, error);
+}
+
+int decode_grant(DBusMessage *message, const char **ret_person, struct request *ret_request,
+                 struct error *error)
+{
+    DBusMessageIter iter;
+    const char *person = NULL;
+    int r;
+
+    dbus_message_iter_init(message, &iter);
+    r = read_name(&iter, "person", &person, error);
+    if (r == 0)
+        r = read_request(&iter, ret_request, error);
+    if (r == 0)
+        *ret_person = person;
+    return r;
+}
+
+int decode_extend(DBusMessage *message, uint64_t *ret_id, uint64_t *ret_seconds,
+                  const char **ret_reason, struct error *error)
+{
+    DBusMessageIter iter;
+    dbus_uint64_t seconds = 0;
+    const char *reason = NULL;
+    uint64_t id = 0;
+    int r;
+
+    dbus_message_iter_init(message, &iter);
+    r = read_id(&iter, &id, error);
+    dbus_message_iter_next(&iter);
+    dbus_message_iter_get_basic(&iter, &seconds);
+    if (r == 0)
+        r = check_number("seconds", true, seconds, LIMIT_DURATION_SECONDS, error);
+    dbus_message_iter_next(&iter);
+    dbus_message_iter_get_basic(&iter, &reason);
+    if (r == 0)
+        r = text_check("reason", reason, 1, LIMIT_REASON, error);
+    if (r != 0)
+        return r;
+    *ret_id = id;
+    *ret_seconds = seconds;
+    *ret_reason = reason;
+    return 0;
+}
+
+int decode_question(DBusMessage *message, struct explain_request *ret_request, struct error *error)
+{
+    struct broker1_question dict = BROKER1_QUESTION_INIT;
+    DBusMessageIter iter;
+    unsigned door = 0;
+    int r;
+
+    dbus_message_iter_init(message, &iter);
+    r = dict_read(&iter, &broker1_question_schema, &dict, error);
+    if (r == 0)
+        r = text_check("person", dict.person ? dict.person : "", 1, LIMIT_NAME, error);
+    if (r == 0)
+        r = text_check("account", dict.account ? dict.account : "", 1, LIMIT_NAME, error);
+    if (r == 0)
+        r = read_door(dict.door, &door, error);
+    if (r == 0)
+        r = check_number("at", dict.has & BROKER1_QUESTION_HAS_AT, dict.at, INT64_MAX / 2, error);
+    if (r != 0)
+        return r;
+    *ret_request = (struct explain_request){.person = dict.person,
+                                            .account = dict.account,
+                                            .door = door,
+                                            .rhost = known(dict.from),
+                                            .at = dict.at};
     return 0;
 }
 

@@ -14,6 +14,14 @@ int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login
                  struct error *error);
 
 int decode_request(DBusMessage *message, struct request *ret_request, struct error *error);
+/* The person and the request that Grant makes for them. */
+int decode_grant(DBusMessage *message, const char **ret_person, struct request *ret_request,
+                 struct error *error);
+int decode_extend(DBusMessage *message, uint64_t *ret_id, uint64_t *ret_seconds,
+                  const char **ret_reason, struct error *error);
+int decode_question(DBusMessage *message, struct explain_request *ret_request,
+                    struct error *error);
+
 int decode_approval(DBusMessage *message, uint64_t *ret_id, struct approval_terms *ret_terms,
                     struct error *error);
 

@@ -9,6 +9,7 @@
 #include "bus/decode.h"
 #include "bus/encode.h"
 #include "bus/loop.h"
+#include "dict.h"
 
 /* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
  * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message
@@ -122,6 +123,15 @@ DBusConnection *people_server_connection(struct people_server *server)
 
 /* ---- methods ---- */
 
+static enum call_progress reply_id(struct call *call, int result, uint64_t id,
+                                   const struct error *error)
+{
+    dbus_uint64_t number = id;
+
+    return result == 0 ? call_reply(call, DBUS_TYPE_UINT64, &number, DBUS_TYPE_INVALID)
+                       : call_reply_result(call, result, error);
+}
+
 static enum call_progress request_step(struct call *call)
 {
     struct moment now = moment_now();
@@ -133,12 +143,7 @@ static enum call_progress request_step(struct call *call)
     if (r == 0)
         r = ledger_request(call->bus->ledger, &request, &call->caller, &call->roster, &now, &id,
                            &error);
-    if (r != 0)
-        return call_reply_result(call, r, &error);
-
-    dbus_uint64_t number = id;
-
-    return call_reply(call, DBUS_TYPE_UINT64, &number, DBUS_TYPE_INVALID);
+    return reply_id(call, r, id, &error);
 }
 
 static enum call_progress approve_step(struct call *call)
@@ -279,6 +284,96 @@ static enum call_progress list_step(struct call *call)
     return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts) : -ENOMEM);
 }
 
+static enum call_progress extend_step(struct call *call)
+{
+    struct moment now = moment_now();
+    uint64_t id = 0, seconds = 0, extension = 0;
+    const char *reason = NULL;
+    struct error error;
+    int r = decode_extend(call->message, &id, &seconds, &reason, &error);
+
+    if (r == 0)
+        r = ledger_extend(call->bus->ledger, id, seconds, reason, &call->caller, &call->roster,
+                          &now, &extension, &error);
+    return reply_id(call, r, extension, &error);
+}
+
+static enum call_progress grant_step(struct call *call)
+{
+    struct moment now = moment_now();
+    const char *person = NULL;
+    struct request request;
+    struct error error;
+    uint64_t id = 0;
+    int r = decode_grant(call->message, &person, &request, &error);
+
+    if (r == 0)
+        r = ledger_grant(call->bus->ledger, person, &request, &call->caller, &call->roster, &now,
+                         &id, &error);
+    return reply_id(call, r, id, &error);
+}
+
+static enum call_progress explain_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    struct moment now = moment_now();
+    struct explain_request request;
+    struct explanation explanation = {0};
+    DBusMessageIter iter;
+    struct error error;
+    int r = decode_question(call->message, &request, &error);
+
+    if (r == 0)
+        r = ledger_explain(call->bus->ledger, &request, &call->caller, &call->roster, &now,
+                           &explanation, &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    if (reply) {
+        struct broker1_explanation dict = {.verdict = policy_verdict_name(explanation.verdict),
+                                           .policy = explanation.policy,
+                                           .policy_digest = explanation.policy_digest,
+                                           .explanation = explanation.lines,
+                                           .at = request.at ? request.at : now.wall,
+                                           .has = BROKER1_EXPLANATION_HAS_AT};
+
+        dbus_message_iter_init_append(reply, &iter);
+        r = dict_write(&iter, &broker1_explanation_schema, &dict);
+    }
+    explanation_clear(&explanation);
+    return reply_encoded(call, reply, r);
+}
+
+static enum call_progress reload_step(struct call *call)
+{
+    struct error error;
+    int r = ledger_check_reload(call->bus->ledger, &call->caller, &call->roster, &error);
+
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    call->reload = call->bus->reload(call->bus->userdata);
+    if (call->reload)
+        return CALL_PARKED;
+    error_set(&error, ERROR_STORAGE_FAILED, "out of memory");
+    return call_reply_error(call, &error);
+}
+
+void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
+{
+    struct call *call = LIST_FIRST(&bus->calls);
+    struct error error = {0};
+
+    if (problem)
+        error_set(&error, ERROR_INVALID_ARGUMENT, "%s", problem);
+    while (call) {
+        struct call *next = LIST_NEXT(call, link);
+
+        if (call->reload && call->reload <= done)
+            call_finish(call, problem ? &error : NULL);
+        call = next;
+    }
+}
+
 /* Every method asks first who calls. */
 #define HANDLER(method)                                                                            \
     void broker1_on_##method(struct call *call);                                                   \
@@ -296,3 +391,7 @@ HANDLER(check_in);
 HANDLER(revoke);
 HANDLER(get);
 HANDLER(list);
+HANDLER(extend);
+HANDLER(grant);
+HANDLER(explain);
+HANDLER(reload);

@@ -16,5 +16,8 @@ int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void
                       void *userdata, struct people_server **ret_server, struct error *error);
 struct people_server *people_server_free(struct people_server *server); /* NULL is fine */
 
+/* Answers everybody who waits for a reload up to that number; problem NULL: it was taken. */
+void people_answer_reload(struct bus *bus, uint64_t done, const char *problem);
+
 /* For signals; borrowed. */
 DBusConnection *people_server_connection(struct people_server *server);

@@ -10,14 +10,14 @@
 #include <time.h>
 
 #include "cleanup.h"
-#include "cli/when.h"
+#include "cli/date.h"
 #include "duration.h"
 #include "text.h"
 
-/* getopt_long's codes for our options: the index in the table, out of the way of characters. */
-#define OPTION_BASE 256
-#define OPTION_JSON 1
-#define OPTION_HELP 2
+/* getopt_long's codes for our options, out of the way of characters. */
+#define OPTION_JSON 256
+#define OPTION_HELP 257
+#define OPTION_BASE 258 /* and the index in the table */
 
 int arguments_wrong(struct cli *cli, const char *format, ...)
 {
@@ -72,10 +72,10 @@ static int read_duration(struct cli *cli, struct argument *argument)
 
 static int read_time(struct cli *cli, struct argument *argument)
 {
-    enum when_side side = argument->kind == ARGUMENT_NEXT ? WHEN_NEXT : WHEN_LAST;
+    enum date_side side = argument->kind == ARGUMENT_NEXT ? DATE_NEXT : DATE_LAST;
 
-    if (when_parse(argument->text, (uint64_t)time(NULL), side, &argument->number) < 0)
-        return arguments_wrong(cli, "--%s: \"%.100s\" is no time such as " WHEN_FORMS,
+    if (date_parse(argument->text, (uint64_t)time(NULL), side, &argument->number) < 0)
+        return arguments_wrong(cli, "--%s: \"%.100s\" is no time such as " DATE_FORMS,
                                argument->name, argument->text);
     return 0;
 }
@@ -130,7 +130,7 @@ static int option_wrong(struct cli *cli, int argc, char **argv, int code)
 
     if (code == ':')
         return arguments_wrong(cli, "%.100s needs a value", word);
-    if (optopt >= OPTION_BASE)
+    if (optopt >= OPTION_JSON)
         return arguments_wrong(cli, "%.100s takes no value", word);
     if (optopt > 0 && optopt < 128)
         return arguments_wrong(cli, "there is no option -%c", optopt);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,8 +80,8 @@ static int list_one(json_t *checkout, void *userdata)
     if (listing->output->json)
         output_json(listing->output, stdout, checkout);
     else if (json_array_append(listing->rows, checkout) < 0)
-        listing->output->failed = true;
-    return listing->output->failed || ferror(stdout) ? EXIT_REFUSED : 0;
+        listing->output->error = ENOMEM;
+    return listing->output->error ? EXIT_REFUSED : 0;
 }
 
 static int list(struct cli *cli, const struct broker1_filter *filter)

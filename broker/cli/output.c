@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/output.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -43,7 +44,7 @@ static char *ascii_only(const char *text)
         if (length == 1)
             *end++ = (char)*c;
         else
-            end += snprintf(end, 11, "\\u{%" PRIx32 "}", point);
+            end += snprintf(end, 11, "\\u{%" PRIX32 "}", point);
         c += length;
     }
     *end = '\0';
@@ -59,6 +60,19 @@ char *output_escape(const struct output *output, FILE *stream, const char *text)
     return ascii_only(escaped);
 }
 
+/* The reason is gone by the time that the stream is closed. */
+static void note_error(struct output *output, FILE *stream)
+{
+    if (stream == stdout && ferror(stream) && output->error == 0)
+        output->error = errno;
+}
+
+void output_flush(struct output *output)
+{
+    fflush(stdout);
+    note_error(output, stdout);
+}
+
 static void put(struct output *output, FILE *stream, const char *before, const char *after,
                 const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
 
@@ -69,17 +83,18 @@ static void put(struct output *output, FILE *stream, const char *before, const c
 
     if (vasprintf(&raw, format, arguments) < 0) {
         raw = NULL;
-        output->failed = true;
+        output->error = ENOMEM;
         return;
     }
     escaped = output_escape(output, stream, raw);
     if (!escaped) {
-        output->failed = true;
+        output->error = ENOMEM;
         return;
     }
     fputs(before, stream);
     fputs(escaped, stream);
     fputs(after, stream);
+    note_error(output, stream);
 }
 
 void output_line(struct output *output, FILE *stream, const char *format, ...)
@@ -123,11 +138,17 @@ void output_json(struct output *output, FILE *stream, const json_t *value)
     CLEANUP_FREE char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
 
     if (!text) {
-        output->failed = true;
+        output->error = ENOMEM;
         return;
     }
-    fputs(text, stream);
+    for (const char *c = text; *c; c++)
+        /* The one control character that JSON lets stand as it is. */
+        if (*c == 0x7f)
+            fputs("\\u007f", stream);
+        else
+            fputc(*c, stream);
     fputc('\n', stream);
+    note_error(output, stream);
 }
 
 static void failure_json(struct output *output, const struct failure *failure, uint64_t id)
@@ -142,17 +163,33 @@ static void failure_json(struct output *output, const struct failure *failure, u
     if (!object || json_object_set_new(object, "error", json_string(failure->name)) < 0 ||
         json_object_set_new(object, "message", message) < 0 ||
         (id != 0 && json_object_set_new(object, "id", json_integer((json_int_t)id)) < 0)) {
-        output->failed = true;
+        output->error = ENOMEM;
         return;
     }
     output_json(output, stderr, object);
+}
+
+/* "check-out 17 was …" need not be told that it is about request 17. */
+static bool names_request(const char *text, uint64_t id)
+{
+    static const char *const words[] = {"request", "check-out", "number"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        char name[40];
+        int length = snprintf(name, sizeof(name), "%s %" PRIu64, words[i], id);
+        const char *found = strstr(text, name);
+
+        if (found && (found[length] < '0' || found[length] > '9'))
+            return true;
+    }
+    return false;
 }
 
 int output_failure(struct output *output, const struct failure *failure, uint64_t id)
 {
     if (output->json)
         failure_json(output, failure, id);
-    else if (id != 0)
+    else if (id != 0 && !names_request(failure->text, id))
         output_line(output, stderr, "checkoutctl: request %" PRIu64 ": %s", id, failure->text);
     else
         output_line(output, stderr, "checkoutctl: %s", failure->text);

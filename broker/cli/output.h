@@ -18,7 +18,7 @@ struct output {
     bool json;
     bool utf8;   /* what the user's locale says; without it a terminal gets ASCII alone */
     bool colour; /* on a terminal where NO_COLOR is not set */
-    bool failed; /* something could not be written, for want of memory */
+    int error;   /* the errno of the first text that could not be put out; 0: none */
 };
 
 /* Sets the locale for widths too. */
@@ -32,6 +32,9 @@ void output_line(struct output *output, FILE *stream, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void output_part(struct output *output, FILE *stream, enum output_colour colour, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
+
+/* Brings everything to standard output now. */
+void output_flush(struct output *output);
 
 /* The sequence that libsmartcols takes for a colour ("green"), or NULL. */
 const char *output_colour_name(enum output_colour colour);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/result.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,12 +24,19 @@ int result_done(struct cli *cli, struct client *client, uint64_t id)
         if (checkout)
             output_json(&cli->output, stdout, checkout);
         else
-            cli->output.failed = true;
+            cli->output.error = ENOMEM;
     } else {
         output_line(&cli->output, stdout, "request %" PRIu64 ": %s done", id, cli->command->name);
     }
-    fflush(stdout);
+    output_flush(&cli->output);
     return EXIT_DONE;
+}
+
+/* The broker's own sentence may say it already. */
+static void add_unless(struct failure *failure, const char *said, const char *advice)
+{
+    if (!strstr(failure->text, said))
+        failure_add(failure, "%s", advice);
 }
 
 int result_failed(struct cli *cli, struct failure *failure, uint64_t id)
@@ -37,9 +45,8 @@ int result_failed(struct cli *cli, struct failure *failure, uint64_t id)
         failure_add(failure, "look with: checkoutctl show %" PRIu64, id);
     else if (geteuid() == 0 && (strcmp(failure->name, "NotPermitted") == 0 ||
                                 strcmp(failure->name, "SelfApproval") == 0))
-        failure_add(failure, "you are root here: %s as yourself, without sudo", cli->command->name);
+        add_unless(failure, "yourself", "you are root here: decide as yourself, without sudo");
     else if (strcmp(failure->name, "Changed") == 0)
-        failure_add(failure,
-                    "it has changed since it was shown, look again: checkoutctl show %" PRIu64, id);
+        add_unless(failure, "checkoutctl show", "look again with: checkoutctl show");
     return output_failure(&cli->output, failure, id);
 }

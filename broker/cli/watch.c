@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static void show(struct watch *watch, const json_t *checkout)
         output_json(&watch->cli->output, stdout, checkout);
     else
         view_line(&watch->cli->output, stdout, (uint64_t)time(NULL), checkout);
-    fflush(stdout);
+    output_flush(&watch->cli->output);
 }
 
 /* Shows the check-out unless that was done. A decision that changes no state is told by the number
@@ -47,11 +48,11 @@ static int watch_one(json_t *checkout, void *userdata)
     if (view_state_is_final(state))
         json_object_del(watch->states, key);
     else if (json_object_set_new(watch->states, key, json_string(now)) < 0)
-        watch->cli->output.failed = true;
-    return ferror(stdout) || watch->cli->output.failed ? EXIT_REFUSED : 0;
+        watch->cli->output.error = ENOMEM;
+    return watch->cli->output.error ? EXIT_REFUSED : 0;
 }
 
-/* What is open now, and what became of that which was. */
+/* What became of that which was open, and what is open now. */
 static int watch_everything(struct watch *watch, struct failure *failure)
 {
     struct broker1_filter filter = BROKER1_FILTER_INIT;
@@ -60,11 +61,6 @@ static int watch_everything(struct watch *watch, struct failure *failure)
     json_t *value;
     int r;
 
-    for (size_t i = 0; i < VIEW_STATES_OPEN; i++)
-        filter.state.items[filter.state.count++] = view_states[i];
-    r = broker_list(watch->client, &filter, watch_one, watch, failure);
-    if (r != 0)
-        return r;
     json_object_foreach(before, key, value)
     {
         CLEANUP_JSON json_t *checkout = NULL;
@@ -77,7 +73,9 @@ static int watch_everything(struct watch *watch, struct failure *failure)
         if (r != 0)
             return r;
     }
-    return 0;
+    for (size_t i = 0; i < VIEW_STATES_OPEN; i++)
+        filter.state.items[filter.state.count++] = view_states[i];
+    return broker_list(watch->client, &filter, watch_one, watch, failure);
 }
 
 static int watch_changed(struct watch *watch, uint64_t id, struct failure *failure)

@@ -83,54 +83,6 @@ static int check_decider(const struct policy *policy, const struct checkout *che
                      (unsigned long long)checkout->id, who ? who : "its approvers");
 }
 
-/* ---- what has become of it ---- */
-
-static const struct decision *last_decision(const struct checkout *checkout,
-                                            enum decision_verdict verdict)
-{
-    for (size_t i = checkout->n_decisions; i > 0; i--)
-        if (checkout->decisions[i - 1].verdict == verdict)
-            return &checkout->decisions[i - 1];
-    return NULL;
-}
-
-/* The state is not the one that this needs: says exactly what has happened instead. */
-static int wrong_state(const struct checkout *checkout, const struct moment *now,
-                       struct error *error)
-{
-    unsigned long long id = checkout->id;
-    const struct decision *approved = last_decision(checkout, DECISION_APPROVE);
-    const struct decision *denied = last_decision(checkout, DECISION_DENY);
-    char when[WHEN_TEXT_MAX];
-
-    switch (checkout->state) {
-    case STATE_PENDING:
-        return error_set(error, ERROR_WRONG_STATE,
-                         "request %llu is still pending: deny or cancel it instead", id);
-    case STATE_APPROVED:
-    case STATE_ACTIVE:
-        return error_set(error, ERROR_ALREADY_DECIDED, "request %llu was approved by %s at %s", id,
-                         approved ? approved->actor : "its policy",
-                         when_format(approved ? approved->time : checkout->approved_at, now, when));
-    case STATE_DENIED:
-        return error_set(error, ERROR_ALREADY_DECIDED, "request %llu was denied by %s at %s", id,
-                         denied ? denied->actor : "an approver",
-                         when_format(denied ? denied->time : checkout->requested, now, when));
-    case STATE_LAPSED:
-        return error_set(error, ERROR_WRONG_STATE, "request %llu lapsed at %s, undecided", id,
-                         when_format(checkout->lapses, now, when));
-    case STATE_CANCELLED:
-        return error_set(error, ERROR_WRONG_STATE, "request %llu was cancelled by %s", id,
-                         checkout->person);
-    case STATE_RETURNED:
-        return error_set(error, ERROR_WRONG_STATE, "check-out %llu was checked in by %s", id,
-                         checkout->person);
-    default:
-        return error_set(error, ERROR_WRONG_STATE, "number %llu is %s", id,
-                         state_name(checkout->state));
-    }
-}
-
 /* ---- approve ---- */
 
 /* The earlier approvals with today's groups of their givers: who cannot be told does not count. */
@@ -268,7 +220,7 @@ static int load_pending(struct ledger *ledger, uint64_t id, const struct caller 
                                "policy %s, which asked for this approval, is no longer there: let "
                                "%s request again",
                                checkout->policy, checkout->person)
-                   : wrong_state(checkout, now, error);
+                   : outcome_refuse(ledger, checkout, now, error);
     r = check_decider(policy, checkout, caller, *ret_person, error);
     if (r != 0)
         return r;
@@ -313,7 +265,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     int r = load_pending(ledger, id, caller, roster, now, &person, &policy, &checkout, error);
 
     if (r == 0 && checkout->state != STATE_PENDING)
-        r = wrong_state(checkout, now, error);
+        r = outcome_refuse(ledger, checkout, now, error);
     if (r == 0)
         r = check_terms(checkout, terms, now, error);
     if (r == 0)
@@ -433,7 +385,7 @@ int ledger_deny(struct ledger *ledger, uint64_t id, const char *reason, const st
     int r = load_pending(ledger, id, caller, roster, now, &person, &policy, &checkout, error);
 
     if (r == 0 && checkout->state != STATE_PENDING)
-        r = wrong_state(checkout, now, error);
+        r = outcome_refuse(ledger, checkout, now, error);
     if (r != 0)
         return r;
 
@@ -481,16 +433,13 @@ static int give_up(struct ledger *ledger, uint64_t id, const struct caller *call
                          (unsigned long long)id);
     if (lifecycle_next(checkout->state, change.life) == STATE_NONE) {
         if (pending && !state_is_final(checkout->state))
-            return error_set(error, ERROR_WRONG_STATE,
-                             "request %llu is %s: give it back with checkoutctl checkin %llu",
-                             (unsigned long long)id, state_name(checkout->state),
-                             (unsigned long long)id);
+            return outcome_refuse_cancel(ledger, checkout, now, error);
         if (!pending && checkout->state == STATE_PENDING)
             return error_set(error, ERROR_WRONG_STATE,
                              "request %llu is still pending: withdraw it with checkoutctl cancel "
                              "%llu",
                              (unsigned long long)id, (unsigned long long)id);
-        return wrong_state(checkout, now, error);
+        return outcome_refuse(ledger, checkout, now, error);
     }
 
     struct actor actor = {person->name, caller->uid, caller->loginuid};
@@ -535,7 +484,7 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
                          "you may not revoke check-out %llu: its approvers and administrators can",
                          (unsigned long long)id);
     if (lifecycle_next(checkout->state, LIFE_REVOKED) == STATE_NONE)
-        return wrong_state(checkout, now, error);
+        return outcome_refuse(ledger, checkout, now, error);
 
     struct actor actor = {person->name, caller->uid, caller->loginuid};
     struct change change = {.kind = EVENT_REVOKED,

@@ -271,7 +271,7 @@ static bool try_checkout(struct ledger *ledger, struct checkout *checkout,
         return false;
     if (checkout->state == STATE_APPROVED && checkout->use_by && !only_asks(login) &&
         checkout->start_at <= now->wall && now->wall < checkout->use_by &&
-        strcmp(checkout->boot_id, now->boot_id) == 0 &&
+        now->boot < checkout->end_boot && strcmp(checkout->boot_id, now->boot_id) == 0 &&
         first_use(ledger, checkout, login, now, &error) != 0) {
         say(verdict, VERDICT_REFUSED, "%s", error.text);
         return true;
@@ -322,8 +322,11 @@ static int use_open(struct ledger *ledger, const struct login *login,
     }
     if (scheduled) {
         verdict->id = scheduled->id;
-        say(verdict, VERDICT_REFUSED, "check-out %llu is approved and starts at %s: come back then",
-            (unsigned long long)scheduled->id, when_format(scheduled->start_at, now, when));
+        say(verdict, VERDICT_REFUSED,
+            "check-out %llu is approved and starts at %s: come back then, or ask for one that "
+            "starts now: checkoutctl request %s",
+            (unsigned long long)scheduled->id, when_format(scheduled->start_at, now, when),
+            login->account);
         return 1;
     }
     return 0;
@@ -424,21 +427,20 @@ int ledger_ask(struct ledger *ledger, const struct login *login, struct roster *
 
 /* ---- waiting ---- */
 
-static int say_outcome(const struct checkout *checkout, const struct moment *now,
-                       struct verdict *verdict)
+static int say_outcome(struct ledger *ledger, const struct checkout *checkout,
+                       const struct moment *now, struct verdict *verdict)
 {
+    CLEANUP_STEP struct step denial = {0};
     unsigned long long id = checkout->id;
-    const struct decision *denial = NULL;
     char when[WHEN_TEXT_MAX];
+    struct error error;
 
-    for (size_t i = 0; i < checkout->n_decisions; i++)
-        if (checkout->decisions[i].verdict == DECISION_DENY)
-            denial = &checkout->decisions[i];
     switch (checkout->state) {
     case STATE_DENIED:
+        outcome_find(ledger, checkout, &denial);
         return say(verdict, VERDICT_REFUSED, "request %llu was denied by %s%s%s", id,
-                   denial ? denial->actor : "an approver", denial && denial->reason ? ": " : "",
-                   denial && denial->reason ? denial->reason : "");
+                   denial.actor ? denial.actor : "an approver", denial.reason ? ": " : "",
+                   denial.reason ? denial.reason : "");
     case STATE_LAPSED:
         return say(verdict, VERDICT_REFUSED, "request %llu lapsed at %s: nobody decided about it",
                    id, when_format(checkout->lapses, now, when));
@@ -446,6 +448,12 @@ static int say_outcome(const struct checkout *checkout, const struct moment *now
         return say(verdict, VERDICT_REFUSED,
                    "check-out %llu is approved and starts at %s: come back then", id,
                    when_format(checkout->start_at, now, when));
+    case STATE_CANCELLED:
+    case STATE_RETURNED:
+    case STATE_REVOKED:
+    case STATE_EXPIRED:
+        (void)outcome_refuse(ledger, checkout, now, &error);
+        return say(verdict, VERDICT_REFUSED, "%s", error.text);
     default:
         return say(verdict, VERDICT_REFUSED, "request %llu is %s", id,
                    state_name(checkout->state));
@@ -479,7 +487,7 @@ int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
     } else if (checkout->state == STATE_PENDING && now->wall < checkout->lapses) {
         say_pending(ledger, checkout, &verdict);
     } else if (!try_checkout(ledger, checkout, login, &entrance, now, &verdict)) {
-        say_outcome(checkout, now, &verdict);
+        say_outcome(ledger, checkout, now, &verdict);
     }
     *ret_verdict = verdict;
     return 0;

@@ -38,9 +38,10 @@ int ledger_reject_policies(struct ledger *ledger, const char *problem, const str
 
 const struct policy_set *ledger_policies(const struct ledger *ledger); /* NULL: none was readable */
 
-/* Records that the broker starts or stops. */
-int ledger_note(struct ledger *ledger, enum event_kind kind, const struct moment *now,
-                struct error *error);
+/* Records what concerns the broker itself: that it starts, stops, or that the journal missed something.
+ * reason NULL: none. */
+int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
+                const struct moment *now, struct error *error);
 
 /* Lets time do its work: lapses, starts, expiries. */
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error);
@@ -48,6 +49,10 @@ int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *e
 /* When it should be called next, by wall clock and boot clock; 0: no need. 0 or a negative errno. */
 int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *ret_wall,
                      uint64_t *ret_boot);
+
+/* Pending requests that lapse in (after, until]: for those who might still decide. */
+int ledger_lapsing(struct ledger *ledger, uint64_t after, uint64_t until,
+                   struct checkouts *ret_checkouts); /* 0 or a negative errno */
 
 /* ---- at a door (door.c) ---- */
 
@@ -145,6 +150,31 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
                   const struct caller *caller, struct roster *roster, const struct moment *now,
                   struct error *error);
 
+struct explain_request {
+    const char *person, *account;
+    unsigned door;     /* 0: a request that names no door */
+    const char *rhost; /* NULL: local */
+    uint64_t at;       /* Unix seconds; 0: now */
+};
+
+struct explanation {
+    enum policy_verdict verdict;
+    char *policy;                        /* the deciding one; NULL: none */
+    char policy_digest[DIGEST_TEXT_MAX]; /* of the policies that were asked */
+    char *lines;                         /* one for each policy: does it decide, and why not */
+};
+void explanation_clear(struct explanation *explanation);
+
+/* Which policy decides about such a login, of the policies that were in force at that time. Everybody may
+ * ask about themselves; root, administrators and auditors about anybody. */
+int ledger_explain(struct ledger *ledger, const struct explain_request *request,
+                   const struct caller *caller, struct roster *roster, const struct moment *now,
+                   struct explanation *ret_explanation, struct error *error);
+
+/* May the caller have the policies read anew? 0, -EAGAIN, or ERROR_NOT_PERMITTED. */
+int ledger_check_reload(struct ledger *ledger, const struct caller *caller, struct roster *roster,
+                        struct error *error);
+
 /* What the caller may see of it. Frees nothing: *ret_checkout and *ret_sessions are the caller's. */
 int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
                struct roster *roster, struct checkout **ret_checkout,
@@ -158,9 +188,8 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error);
 
-/* May this person, whose groups are known, decide about it? Nobody decides for themselves. */
-bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
-                       const struct identity *person);
+/* Is that request pending, and may this person, whose groups are known, decide about it and has not yet? */
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person);
 
 /* "bob or anyone in %security can approve it", or "" when out of memory; the caller frees. */
 char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout *checkout);

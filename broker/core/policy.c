@@ -172,6 +172,17 @@ enum policy_match policy_match(const struct policy *policy, const struct policy_
     return policy_in_hours(policy, question->wall) ? MATCH_DECIDES : MATCH_OUTSIDE_HOURS;
 }
 
+const char *policy_verdict_name(enum policy_verdict verdict)
+{
+    static const char *const names[] = {
+        [POLICY_UNMANAGED] = "unmanaged", [POLICY_EXEMPT] = "exempt",
+        [POLICY_NOBODY] = "nobody",       [POLICY_OUTSIDE_HOURS] = "outside-hours",
+        [POLICY_DECIDES] = "decides",     [POLICY_NEEDS_GROUPS] = "unknown",
+    };
+
+    return (unsigned)verdict <= POLICY_NEEDS_GROUPS ? names[verdict] : names[POLICY_NOBODY];
+}
+
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question)
 {
@@ -250,6 +261,17 @@ static int check_reason(const struct policy *policy, const char *reason, struct 
     return 0;
 }
 
+/* The whole ticket, that is: regexec(3) finds the leftmost, longest match. Anchors around the
+ * pattern would not do, since its own `|` or an unmatched `)` could put an alternative outside of
+ * them. */
+static bool ticket_fits(const struct policy *policy, const char *ticket)
+{
+    regmatch_t match;
+
+    return regexec(&policy->ticket_regex, ticket, 1, &match, 0) == 0 && match.rm_so == 0 &&
+           ticket[match.rm_eo] == '\0';
+}
+
 static int check_ticket(const struct policy *policy, const char *ticket, struct error *error)
 {
     int r;
@@ -259,15 +281,14 @@ static int check_ticket(const struct policy *policy, const char *ticket, struct 
         if (policy->ticket != NEED_REQUIRED)
             return 0;
         if (policy->ticket_pattern)
-            return error_set(error, ERROR_POLICY_REFUSED,
-                             "policy %s wants a ticket of the form %s", policy->name,
-                             policy->ticket_pattern);
+            return error_set(error, ERROR_POLICY_REFUSED, "policy %s wants a ticket of the form %s",
+                             policy->name, policy->ticket_pattern);
         return error_set(error, ERROR_POLICY_REFUSED, "policy %s wants a ticket", policy->name);
     }
     r = text_check("ticket", ticket, 1, LIMIT_TICKET, error);
     if (r != 0)
         return r;
-    if (policy->ticket_pattern && regexec(&policy->ticket_regex, ticket, 0, NULL, 0) != 0)
+    if (policy->ticket_pattern && !ticket_fits(policy, ticket))
         return error_set(error, ERROR_POLICY_REFUSED,
                          "the ticket does not fit: policy %s wants one of the form %s",
                          policy->name, policy->ticket_pattern);

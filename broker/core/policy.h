@@ -76,13 +76,13 @@ struct policy {
     struct principals exempt;
     bool approval_required; /* false: approval = none */
     struct principals approvers;
-    struct quorum *quorum;  /* never NULL where approval is required */
+    struct quorum *quorum; /* never NULL where approval is required */
     bool self_approval;
     enum policy_need reason;
     uint64_t reason_min_length; /* characters */
     enum policy_need ticket;
     char *ticket_pattern; /* as written; NULL: none */
-    regex_t ticket_regex; /* compiled, anchored at both ends; only where ticket_pattern */
+    regex_t ticket_regex; /* compiled, must match the whole ticket; only where ticket_pattern */
     uint64_t duration, max_duration, pending_timeout, use_within; /* seconds */
     enum policy_clock clock;
     struct policy_hours *hours;
@@ -135,9 +135,13 @@ enum policy_verdict {
     POLICY_NEEDS_GROUPS, /* cannot be said before the person's groups are known */
 };
 
+/* "decides", "unmanaged" and so on; never NULL. */
+const char *policy_verdict_name(enum policy_verdict verdict);
+
 struct policy_answer {
     enum policy_verdict verdict;
-    const struct policy *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
+    const struct policy
+        *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
 };
 
 /* What one policy says to a question, by the first of its keys that does not fit. */
@@ -154,8 +158,8 @@ enum policy_match {
 enum policy_match policy_match(const struct policy *policy, const struct policy_question *question);
 
 /* First match in order decides. An account matches by name or, where known, by uid; uid 0 is always
- * root's. A policy whose matchers fit and that lists the person under `exempt` exempts before it asks
- * for `requesters`. Never fails. */
+ * root's. A policy whose matchers fit and that lists the person under `exempt` exempts before it
+ * asks for `requesters`. Never fails. */
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question);
 
@@ -163,7 +167,8 @@ struct policy_answer policy_decide(const struct policy_set *set,
  * requesters do not include alice"); the caller frees. NULL when out of memory. */
 char *policy_explain(const struct policy_set *set, const struct policy_question *question);
 
-/* Is this person among the principals? Tri-state: 1 yes, 0 no, -EAGAIN if the groups would be needed. */
+/* Is this person among the principals? Tri-state: 1 yes, 0 no, -EAGAIN if the groups would be
+ * needed. */
 int principals_include(const struct principals *principals, const struct identity *person);
 
 /* "bob or anyone in %security", for people; a range is "anyone with a uid from 1000 to 1999"; the
@@ -174,7 +179,8 @@ char *principals_sentence(const struct principals *principals);
 bool policy_in_hours(const struct policy *policy, uint64_t wall);
 
 /* Checks what a requester gives against the policy: reason, ticket, duration. *ret_seconds is the
- * duration to use (the default where asked is 0). Returns 0, or ERROR_POLICY_REFUSED or
- * ERROR_INVALID_ARGUMENT with a sentence that names the policy and what it wants. */
+ * duration to use (the default where asked is 0). A text that is NULL or "" was not given. Returns
+ * 0, or ERROR_POLICY_REFUSED or ERROR_INVALID_ARGUMENT with a sentence that names the policy and
+ * what it wants. */
 int policy_check_request(const struct policy *policy, const char *reason, const char *ticket,
                          uint64_t asked_seconds, uint64_t *ret_seconds, struct error *error);

@@ -7,8 +7,7 @@
 /* Rows that are looked at in one go while a list is filtered by what the caller may see. */
 #define VIEW_BATCH 200
 
-/* Sees everything: root, administrators, auditors. */
-static bool sees_all(const struct ledger *ledger, const struct identity *person)
+bool ledger_sees_all(const struct ledger *ledger, const struct identity *person)
 {
     return person->uid == 0 || ledger_is_administrator(ledger, person) ||
            (ledger->auditors && identity_in_group(person, ledger->auditors));
@@ -28,7 +27,7 @@ static bool may_see(const struct ledger *ledger, const struct checkout *checkout
 {
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
 
-    return checkout->person_uid == person->uid || sees_all(ledger, person) ||
+    return checkout->person_uid == person->uid || ledger_sees_all(ledger, person) ||
            has_decided(checkout, person) ||
            (policy && principals_include(&policy->approvers, person) == 1);
 }
@@ -64,6 +63,29 @@ static bool may_decide_now(const struct ledger *ledger, const struct checkout *c
            ledger_may_decide(ledger, checkout, person);
 }
 
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct error error;
+
+    return ledger_load(ledger, id, &checkout, &error) == 0 &&
+           may_decide_now(ledger, checkout, person);
+}
+
+/* Could there be rows that the person sees and has no part in? Going through all the others' would cost the
+ * broker more the longer its history is, and everybody may ask. */
+static bool decides_something(const struct ledger *ledger, const struct identity *person)
+{
+    const struct policy_set *set = ledger->policies;
+
+    if (ledger_sees_all(ledger, person))
+        return true;
+    for (size_t i = 0; set && i < set->n_policies; i++)
+        if (principals_include(&set->policies[i]->approvers, person) == 1)
+            return true;
+    return false;
+}
+
 int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error)
@@ -79,6 +101,7 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
     found.items = calloc(limit, sizeof(*found.items));
     if (!found.items)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    filter.seen_by = decides_something(ledger, person) ? UID_UNSET : person->uid;
     if (request->mine)
         filter.person_uid = person->uid;
     if (request->decidable)

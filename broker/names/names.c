@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "names/lookup.h"
 #include "names/message.h"
 #include "names/process.h"
 
@@ -31,8 +32,6 @@ struct worker {
     struct message_buffer answer; /* as far as it has come */
 };
 
-TAILQ_HEAD(lookup_list, names_lookup);
-
 struct lane {
     struct names *names;
     struct worker workers[WORKERS_MAX];
@@ -53,24 +52,6 @@ struct names {
     uint8_t packet[MESSAGE_PACKET_MAX + 1]; /* one more than fits: what is longer shows */
 };
 
-struct names_lookup {
-    struct names *names;
-    struct lane *lane;
-    struct worker *worker; /* that is on it, or NULL */
-    uint64_t id;
-    uint64_t deadline; /* CLOCK_MONOTONIC, microseconds */
-    int error;         /* if it is among the failed */
-    bool finishing;    /* done is being called */
-    names_done done;   /* NULL: cancelled */
-    void *userdata;
-    TAILQ_ENTRY(names_lookup) in_pending;
-    TAILQ_ENTRY(names_lookup) in_queue; /* the lane's waiting ones, or the failed */
-    struct message_buffer request;
-    struct names_result *results;
-    size_t count;
-    struct names_item items[];
-};
-
 DEFINE_CLEANUP(struct names *, names, names_free);
 
 static uint64_t now_us(void)
@@ -79,79 +60,6 @@ static uint64_t now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static struct names_lookup *lookup_free(struct names_lookup *lookup)
-{
-    if (!lookup)
-        return NULL;
-    if (lookup->results)
-        message_results_clear(lookup->results, lookup->count);
-    free(lookup->results);
-    message_buffer_clear(&lookup->request);
-    for (size_t i = 0; i < lookup->count; i++)
-        free((char *)lookup->items[i].name);
-    free(lookup);
-    return NULL;
-}
-
-DEFINE_CLEANUP(struct names_lookup *, lookup, lookup_free);
-
-static int lookup_new(const struct names_item *items, size_t count,
-                      struct names_lookup **ret_lookup)
-{
-    CLEANUP(cleanup_lookup) struct names_lookup *lookup = NULL;
-
-    if (count == 0 || count > NAMES_BATCH_MAX)
-        return -EINVAL;
-    lookup = calloc(1, sizeof(*lookup) + count * sizeof(lookup->items[0]));
-    if (!lookup)
-        return -ENOMEM;
-    lookup->results = calloc(count, sizeof(*lookup->results));
-    if (!lookup->results)
-        return -ENOMEM;
-    for (; lookup->count < count; lookup->count++) {
-        const struct names_item *item = &items[lookup->count];
-        struct names_item *copy = &lookup->items[lookup->count];
-
-        copy->kind = item->kind;
-        copy->uid = UID_UNSET;
-        switch (item->kind) {
-        case NAMES_UID:
-            if (item->uid == UID_UNSET)
-                return -EINVAL;
-            copy->uid = item->uid;
-            copy->groups = item->groups;
-            continue;
-        case NAMES_USER:
-            copy->groups = item->groups;
-            break;
-        case NAMES_MEMBERS:
-            break;
-        default:
-            return -EINVAL;
-        }
-        if (!message_name_is_valid(item->name))
-            return -EINVAL;
-        copy->name = strdup(item->name);
-        if (!copy->name)
-            return -ENOMEM;
-    }
-
-    int r = message_write_request(&lookup->request, lookup->items, count);
-    if (r < 0)
-        return r;
-    *ret_lookup = TAKE_PTR(lookup);
-    return 0;
-}
-
-static enum lane_kind lookup_lane(const struct names_lookup *lookup)
-{
-    for (size_t i = 0; i < lookup->count; i++) {
-        if (lookup->items[i].groups || lookup->items[i].kind == NAMES_MEMBERS)
-            return LANE_GROUPS;
-    }
-    return LANE_PLAIN;
 }
 
 /* Takes it off the queue or the worker it is with. */
@@ -501,7 +409,7 @@ int names_look_up(struct names *names, const struct names_item *items, size_t co
 
     if (r < 0)
         return r;
-    struct lane *lane = &names->lanes[lookup_lane(lookup)];
+    struct lane *lane = &names->lanes[lookup_needs_groups(lookup) ? LANE_GROUPS : LANE_PLAIN];
     if (lane->n_waiting >= WAITING_MAX)
         return -EBUSY;
 

@@ -155,8 +155,6 @@ static int find_groups(struct scratch *scratch, gid_t primary, struct identity *
     int count = 0;
     int r = gids_of(user->name, primary, &gids, &count);
 
-    if (r == 0)
-        r = groups_were_told(scratch);
     if (r < 0)
         return r;
     user->groups = calloc((size_t)count + 1, sizeof(*user->groups));
@@ -308,23 +306,45 @@ static int find_members(struct scratch *scratch, const struct names_item *item,
     return r;
 }
 
-static int answer_item(struct scratch *scratch, const struct names_item *item,
-                       struct message_buffer *answer)
+/* Nothing of it is left, the uid least of all. */
+static void result_fail(struct names_result *result, int error)
 {
-    struct names_result result = {.user.uid = UID_UNSET};
-    int r;
+    message_results_clear(result, 1);
+    result->error = error;
+    result->user.uid = UID_UNSET;
+}
 
-    if (item->kind == NAMES_MEMBERS)
-        r = find_members(scratch, item, &result);
-    else
-        r = find_user(scratch, item, &result);
-    if (r == 0)
-        r = message_write_result(answer, item, &result);
-    message_results_clear(&result, 1);
-    if (r < 0) {
-        struct names_result failed = {.error = r, .user.uid = UID_UNSET};
+static void find(struct scratch *scratch, const struct names_item *item,
+                 struct names_result *result)
+{
+    result->user.uid = UID_UNSET;
+    int r = item->kind == NAMES_MEMBERS ? find_members(scratch, item, result)
+                                        : find_user(scratch, item, result);
 
-        r = message_write_result(answer, item, &failed);
+    if (r < 0)
+        result_fail(result, r);
+}
+
+static int answer_items(struct scratch *scratch, const struct names_item *items, size_t count,
+                        struct names_result *results, struct message_buffer *answer)
+{
+    bool any_groups = false;
+    int told = 0, r = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        find(scratch, &items[i], &results[i]);
+        any_groups = any_groups || results[i].user.groups_known;
+    }
+    if (any_groups)
+        told = groups_were_told(scratch);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        if (told < 0 && results[i].user.groups_known)
+            result_fail(&results[i], told);
+        r = message_write_result(answer, &items[i], &results[i]);
+        if (r < 0 && !results[i].error) {
+            result_fail(&results[i], r);
+            r = message_write_result(answer, &items[i], &results[i]);
+        }
     }
     return r;
 }
@@ -367,8 +387,14 @@ static int answer_batch(struct scratch *scratch, const uint8_t *packet, size_t s
         return -EBADMSG;
 
     int r = message_read_request(packet + sizeof(header), header.total, header.count, &items);
-    for (size_t i = 0; i < header.count && r == 0; i++)
-        r = answer_item(scratch, &items[i], &answer);
+    if (r < 0)
+        return r;
+    struct names_result *results = calloc(header.count, sizeof(*results));
+    if (!results)
+        return -ENOMEM;
+    r = answer_items(scratch, items, header.count, results, &answer);
+    message_results_clear(results, header.count);
+    free(results);
     return r < 0 ? r : send_answer(&header, &answer);
 }
 
@@ -381,6 +407,8 @@ int names_worker_main(void)
     /* Nobody else is to answer for a broker that was killed while a module hangs here. */
     if (!packet || scratch_grow(&scratch) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         goto finish;
+    /* The program may have been started as /proc/self/exe, which says little in a list. */
+    (void)prctl(PR_SET_NAME, "checkout-names");
     for (;;) {
         ssize_t n = recv(STDIN_FILENO, packet, MESSAGE_PACKET_MAX, 0);
 

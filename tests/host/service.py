@@ -95,17 +95,26 @@ class Service:
     def start(self, timeout=PATIENCE):
         """Starts it and waits until it says READY=1."""
         with self._changed:
-            self._wanted = True
             before = self.starts
-            self._poke()
+            self.launch()
             self._await(lambda: self.starts > before and self._ready, timeout, "READY=1")
         return self
+
+    def launch(self):
+        """Starts it."""
+        with self._changed:
+            self._wanted = True
+            self._poke()
 
     def wait_ready(self, start=None, timeout=PATIENCE):
         """Waits until it is ready, in its start number `start` or later."""
         with self._changed:
             start = start or self.starts
             self._await(lambda: self.starts >= start and self._ready, timeout, "READY=1")
+
+    def wait_started(self, start, timeout=PATIENCE):
+        with self._changed:
+            self._await(lambda: self.starts >= start, timeout, f"start number {start}")
 
     def wait_exit(self, count=None, timeout=PATIENCE):
         """Waits until it has ended `count` times in all (once more than now); its last status."""

@@ -137,9 +137,10 @@ def test_close_without_a_broker(host):
 def test_close_that_is_refused(host):
     def refuse(connection):
         connection.authenticate()
-        connection.send(error(connection.call(), "org.pamcheckout.Error.NotFound", "no session"))
+        connection.send(error(connection.call(), "org.pamcheckout.Error.NotFound",
+                              "no session\x1b[2J\n%n"))
 
     with FakeGate(host.gate_path, refuse):
         outcome = host.run("close", user="oracle")
     assert outcome.codes == {"close": PAM_SUCCESS}
-    assert "no session" in outcome.logged[0]
+    assert "(no session\\x1b[2J\\x0a%n)" in outcome.logged[0]

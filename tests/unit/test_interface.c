@@ -39,6 +39,10 @@ HANDLER(broker1_on_check_in)
 HANDLER(broker1_on_revoke)
 HANDLER(broker1_on_get)
 HANDLER(broker1_on_list)
+HANDLER(broker1_on_extend)
+HANDLER(broker1_on_grant)
+HANDLER(broker1_on_explain)
+HANDLER(broker1_on_reload)
 
 /* ---- the introspection text, as a client's parser sees it ---- */
 

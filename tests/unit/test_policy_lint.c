@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "policy_fixture.h"
+
+#include <stdio.h>
+
+#include "core/policy_lint.h"
+
+struct findings {
+    char text[4096];
+    size_t length;
+};
+
+static void note(const struct policy *policy, const char *sentence, void *userdata)
+{
+    struct findings *findings = userdata;
+
+    findings->length += (size_t)snprintf(findings->text + findings->length,
+                                         sizeof(findings->text) - findings->length, "%s %s\n",
+                                         policy->name, sentence);
+    assert_true(findings->length < sizeof(findings->text));
+}
+
+static void check(const char *text, int count, const char *expected)
+{
+    struct policy_set *set = fixture_policies(text);
+    struct findings findings = {0};
+    int r = policy_lint(set, note, &findings);
+
+    assert_string_equal(findings.text, expected);
+    assert_int_equal(r, count);
+    policy_set_free(set);
+}
+
+#define POLICY(name, accounts, requesters, rest)                                                   \
+    "[policy " name "]\naccounts = " accounts "\nrequesters = " requesters "\n" rest
+#define APPROVED "approvers = %security\n"
+
+static void test_clean(void **state)
+{
+    check("", 0, "");
+    check(POLICY("a", "root", "alice", APPROVED) POLICY("b", "root", "bob", APPROVED)
+              POLICY("c", "oracle", "alice", APPROVED),
+          0, "");
+    /* a later one with more doors, sources, people or accounts has something left */
+    check(POLICY("a", "root", "%ops", APPROVED "doors = sudo\n")
+              POLICY("b", "root", "%ops", APPROVED),
+          0, "");
+    check(POLICY("a", "root", "%ops", APPROVED "from = 10.0.0.0/8\n")
+              POLICY("b", "root", "%ops", APPROVED "from = 10.0.0.0/8, local\n"),
+          0, "");
+    check(POLICY("a", "root", "%ops", APPROVED "from = 10.0.0.0/8\n")
+              POLICY("b", "root", "%ops", APPROVED),
+          0, "");
+    check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "root", "%ops, alice", APPROVED), 0,
+          "");
+    check(POLICY("a", "root", "ops", APPROVED) POLICY("b", "root", "%ops", APPROVED), 0, "");
+    check(POLICY("a", "root", "uid:1000-1999", APPROVED)
+              POLICY("b", "root", "uid:1000-2000", APPROVED),
+          0, "");
+    check(POLICY("a", "root", "%ops", APPROVED)
+              POLICY("b", "root", "%ops", APPROVED "exempt = x\n"),
+          0, "");
+}
+
+static void test_never_decides(void **state)
+{
+    static const char never[] = "b never decides: what it names is taken before it, by policy a\n";
+
+    check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "root", "%ops", APPROVED), 1, never);
+    check(POLICY("a", "oracle, root", "alice, %ops", APPROVED)
+              POLICY("b", "root", "%ops", APPROVED "doors = ssh\nfrom = local\n"),
+          1, never);
+    check(POLICY("a", "root", "%ops", APPROVED "from = 10.0.0.0/8, local\n")
+              POLICY("b", "root", "%ops", APPROVED "from = 10.1.0.0/16, 10.2.3.4, local\n"),
+          1, never);
+    check(POLICY("a", "root", "uid:1000-1999", APPROVED)
+              POLICY("b", "root", "uid:1100-1200, uid:1999", APPROVED),
+          1, never);
+    check(POLICY("a", "uid:0-999", "%ops", APPROVED)
+              POLICY("b", "root, uid:200-299", "%ops", APPROVED),
+          1, never);
+    /* outside of its hours the first one refuses; it does not fall through */
+    check(POLICY("a", "root", "%ops", APPROVED "hours = 10:00-11:00\n")
+              POLICY("b", "root", "%ops", APPROVED),
+          1, never);
+    check(POLICY("a", "root", "alice", APPROVED "exempt = %ops\n")
+              POLICY("b", "root", "%ops", APPROVED "exempt = alice\n"),
+          1, never);
+}
+
+static void test_part_of_it_never_decides(void **state)
+{
+    check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "oracle, root", "%ops", APPROVED), 1,
+          "b never decides about account root, which is taken before it, by policy a\n");
+}
+
+static void test_root_approves_nothing(void **state)
+{
+    check(POLICY("a", "oracle", "%ops", "approvers = root, %security\n"), 1,
+          "a names root as an approver, whose approvals are refused: approvers are persons\n");
+    check(POLICY("a", "oracle", "%ops", "approvers = root\n"), 2,
+          "a names root as an approver, whose approvals are refused: approvers are persons\n"
+          "a can never be approved: its approvers cannot reach its quorum\n");
+}
+
+static void test_quorums_out_of_reach(void **state)
+{
+    check(POLICY("a", "root", "%ops", "approvers = alice\nquorum = 2\n"), 1,
+          "a can never be approved: its approvers cannot reach its quorum\n");
+    check(POLICY("a", "root", "%ops", "approvers = alice, bob\nquorum = alice:1 & alice:1\n"), 1,
+          "a can never be approved: its approvers cannot reach its quorum\n");
+    check(POLICY("a", "root", "%ops", "approvers = alice, bob\nquorum = 2 then 1\n"), 1,
+          "a can never be approved: its approvers cannot reach its quorum\n");
+    check(POLICY("a", "root", "%ops", "approvers = alice, bob\nquorum = 2\n"), 0, "");
+    /* groups and ranges may have any members */
+    check(POLICY("a", "root", "%ops", "approvers = %security\nquorum = 5\n"), 0, "");
+    check(POLICY("a", "root", "%ops", "approvers = uid:1000\nquorum = 5\n"), 0, "");
+}
+
+static void test_nobody_left_for_a_requester(void **state)
+{
+    check(
+        POLICY("a", "root", "alice, bob, carol, %ops", "approvers = alice, bob\nquorum = 2\n"), 2,
+        "a can never be approved for alice: without the own approval its approvers cannot reach "
+        "its quorum\n"
+        "a can never be approved for bob: without the own approval its approvers cannot reach its "
+        "quorum\n");
+    check(POLICY("a", "root", "alice", "approvers = alice\nself-approval = yes\n"), 0, "");
+    check(POLICY("a", "root", "alice", "approvers = alice, bob\n"), 0, "");
+    /* a group of an approver's name, and a range, have other members */
+    check(POLICY("a", "root", "%alice, uid:1000", "approvers = alice\n"), 0, "");
+}
+
+static void test_key_owners_come_by_ssh(void **state)
+{
+    check(POLICY("a", "deploy", "%ops", APPROVED "person = key\ndoors = sudo, su\n"), 1,
+          "a has person = key, which only the door ssh knows, and not that door\n");
+    check(POLICY("a", "deploy", "%ops", APPROVED "person = key\n"), 0, "");
+}
+
+static void test_without_approval_there_is_no_quorum(void **state)
+{
+    check(POLICY("a", "root", "alice", "approval = none\n"), 0, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_never_decides),
+        cmocka_unit_test(test_part_of_it_never_decides),
+        cmocka_unit_test(test_root_approves_nothing),
+        cmocka_unit_test(test_quorums_out_of_reach),
+        cmocka_unit_test(test_nobody_left_for_a_requester),
+        cmocka_unit_test(test_key_owners_come_by_ssh),
+        cmocka_unit_test(test_without_approval_there_is_no_quorum),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
