@@ -17,6 +17,7 @@
 #include "bus/people_server.h"
 #include "core/config.h"
 #include "core/ledger.h"
+#include "names/local.h"
 #include "names/names.h"
 #include "reload.h"
 #include "sink/journal.h"
@@ -94,6 +95,11 @@ static bool waits_for(uint64_t id, const struct identity *person, void *userdata
     struct broker *broker = userdata;
 
     return ledger_waits_for(broker->ledger, id, person);
+}
+
+static int find_local_user(const char *name, uid_t uid, struct identity *ret_user)
+{
+    return local_user(LOCAL_NSSWITCH, LOCAL_PASSWD, name, uid, ret_user);
 }
 
 /* ---- time ---- */
@@ -293,6 +299,7 @@ static int start(struct broker *broker)
     broker->bus = (struct bus){.event = broker->event,
                                .ledger = broker->ledger,
                                .names = broker->names,
+                               .local_user = find_local_user,
                                .waiters = broker->waiters,
                                .reload = on_reload_asked,
                                .userdata = broker};

@@ -43,8 +43,8 @@ static int refuse_answered(struct door *door, const struct gate_answer *answer)
                                                    : "refused by the check-out broker");
 }
 
-/* Where contracts turn the broker's word into PAM's. Every no is PAM_PERM_DENIED: sudo takes other
- * codes for a yes. */
+/* The broker's word in PAM's terms. Every no is PAM_PERM_DENIED: in its session phase sudo goes on
+ * after PAM_SESSION_ERR and PAM_IGNORE, in its account phase after PAM_NEW_AUTHTOK_REQD. */
 static int conclude(struct door *door, const struct gate_answer *answer)
 {
     switch (answer->verdict) {
@@ -197,8 +197,8 @@ static int approach(pam_handle_t *pamh, int flags, enum login_phase phase, int a
 
 int door_enter(pam_handle_t *pamh, int flags, enum login_phase phase, int argc, const char **argv)
 {
-    struct door door;
     int verdict = PAM_PERM_DENIED;
+    struct door door;
 
     verdict = approach(pamh, flags, phase, argc, argv, &door);
     if (verdict != PAM_SUCCESS)

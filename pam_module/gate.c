@@ -135,11 +135,16 @@ int gate_ask(const char *path, const char *method, const struct gate1_login *log
 {
     CLEANUP(cleanup_peer) struct peer *peer = NULL;
     struct patience patience = one_answer();
-    int r;
+    int r, tries = 2;
 
-    r = peer_connect(path, &patience, &peer, problem);
-    if (r == 0)
-        r = gate_call(peer, method, 0, login, &patience, ret_answer, problem);
+    /* A broker that ends takes the question with it; the next one finds it in the socket that
+     * systemd holds. To ask twice files nothing twice. */
+    do {
+        peer = peer_free(peer);
+        r = peer_connect(path, &patience, &peer, problem);
+        if (r == 0)
+            r = gate_call(peer, method, 0, login, &patience, ret_answer, problem);
+    } while ((r == -ECONNRESET || r == -EPIPE) && --tries > 0);
     if (r == 0 && ret_peer)
         *ret_peer = TAKE_PTR(peer);
     return r;

@@ -172,19 +172,21 @@ static int read_audit_number(const char *path, uint32_t *ret_number)
     return 1;
 }
 
-static int read_process(struct gate1_login *wire, struct error *error)
+/* Which process it is. Not by getuid(): sudo and su change it on the way, each in its own phase.
+ * AT_UID (getauxval(3)) is the real uid that the kernel saw when the program was started. */
+static void read_process(struct gate1_login *wire)
 {
-    int r;
-
     wire->pid = (uint32_t)getpid();
     wire->has |= GATE1_LOGIN_HAS_PID;
-
-    /* Not getuid(): sudo and su change it on the way, each in its own phase. AT_UID (getauxval(3))
-     * is the real uid that the kernel saw when the program was started. */
     errno = 0;
     wire->ruid = (uint32_t)getauxval(AT_UID);
     if (errno == 0)
         wire->has |= GATE1_LOGIN_HAS_RUID;
+}
+
+static int read_audit(struct gate1_login *wire, struct error *error)
+{
+    int r;
 
     r = read_audit_number("/proc/self/loginuid", &wire->loginuid);
     if (r < 0)
@@ -266,6 +268,32 @@ static int read_authinfo(pam_handle_t *pamh, struct gate1_login *wire, struct er
     return 0;
 }
 
+/* Where it comes from and what is said about it. */
+static int read_circumstances(pam_handle_t *pamh, const struct options *options,
+                              struct gate1_login *wire, struct error *error)
+{
+    int r;
+
+    r = read_item(pamh, PAM_TTY, "PAM_TTY", LIMIT_TTY, &wire->tty, error);
+    if (r == 0)
+        r = read_item(pamh, PAM_RHOST, "PAM_RHOST", LIMIT_HOST, &wire->rhost, error);
+    if (r == 0)
+        r = read_audit(wire, error);
+    if (r == 0)
+        r = read_authinfo(pamh, wire, error);
+    if (r == 0 && (strcmp(wire->door, "sudo") == 0 || strcmp(wire->door, "su") == 0))
+        r = read_words(wire, error);
+    if (r != 0)
+        return r;
+
+    /* Nobody waits without a terminal to give up on. */
+    if (wire->tty && options->wait_seconds > 0) {
+        wire->wait_seconds = options->wait_seconds;
+        wire->has |= GATE1_LOGIN_HAS_WAIT_SECONDS;
+    }
+    return 0;
+}
+
 int login_read(pam_handle_t *pamh, enum login_phase phase, const struct options *options,
                struct login *ret_login, struct error *error)
 {
@@ -275,6 +303,7 @@ int login_read(pam_handle_t *pamh, enum login_phase phase, const struct options 
         [LOGIN_SESSION] = "session",
     };
     struct gate1_login wire = GATE1_LOGIN_INIT;
+    bool is_root = false;
     int r;
 
     wire.phase = phases[phase];
@@ -283,27 +312,18 @@ int login_read(pam_handle_t *pamh, enum login_phase phase, const struct options 
         r = choose_door(options, &wire, error);
     if (r == 0)
         r = read_names(pamh, phase, options, &wire, error);
-    if (r == 0)
-        r = read_item(pamh, PAM_TTY, "PAM_TTY", LIMIT_TTY, &wire.tty, error);
-    if (r == 0)
-        r = read_item(pamh, PAM_RHOST, "PAM_RHOST", LIMIT_HOST, &wire.rhost, error);
-    if (r == 0)
-        r = read_process(&wire, error);
-    if (r == 0)
-        r = read_authinfo(pamh, &wire, error);
-    if (r == 0 && (strcmp(wire.door, "sudo") == 0 || strcmp(wire.door, "su") == 0))
-        r = read_words(&wire, error);
+    if (r == 0) {
+        read_process(&wire);
+        is_root = is_called_by_root(&wire);
+    }
+    if (r == 0 && !is_root)
+        r = read_circumstances(pamh, options, &wire, error);
     if (r != 0)
         return r;
 
-    /* Nobody waits without a terminal to give up on. */
-    if (wire.tty && options->wait_seconds > 0) {
-        wire.wait_seconds = options->wait_seconds;
-        wire.has |= GATE1_LOGIN_HAS_WAIT_SECONDS;
-    }
     ret_login->wire = wire;
     ret_login->command[0] = '\0';
-    ret_login->is_root = is_called_by_root(&wire);
+    ret_login->is_root = is_root;
     read_command(ret_login);
     return 0;
 }

@@ -22,6 +22,8 @@ struct bus {
     sd_event *event;
     struct ledger *ledger;
     struct names *names;
+    /* Users that are known without the name service (names/local.h); NULL: none. name NULL: by uid. */
+    int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
     /* Has the policies read anew: the number of the reload that will have seen everything written before
@@ -42,6 +44,7 @@ typedef enum call_progress (*call_step)(struct call *call);
 struct call {
     LIST_ENTRY(call) link;
     struct bus *bus;
+    void *origin; /* what its server gave to call_dispatch */
     DBusConnection *connection;
     DBusMessage *message;
     const struct interface_method *method;
@@ -51,7 +54,6 @@ struct call {
     DBusPendingCall *credentials; /* people: the question who it is */
     struct caller caller;         /* people */
     struct waiter *waiter;        /* doors: parked in Resume */
-    uint64_t waits_for;           /* the id it waited for; 0: it never did */
     bool wait_over;               /* woken: answer as it stands */
     uint64_t reload;              /* people: parked until this reload is done; 0: not */
 };
@@ -59,7 +61,7 @@ struct call {
 /* Handles a message if it is a method call of this interface: finds the method, checks path and
  * signature, answers what is wrong with them, calls the handler. Introspection is answered too. */
 DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interface,
-                                DBusConnection *connection, DBusMessage *message);
+                                DBusConnection *connection, DBusMessage *message, void *origin);
 
 /* Runs the step until it is answered or parked. The call may be gone afterwards. */
 void call_run(struct call *call, call_step step);

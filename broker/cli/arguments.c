@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "cleanup.h"
-#include "cli/when.h"
+#include "cli/date.h"
 #include "duration.h"
 #include "text.h"
 
@@ -72,10 +72,10 @@ static int read_duration(struct cli *cli, struct argument *argument)
 
 static int read_time(struct cli *cli, struct argument *argument)
 {
-    enum when_side side = argument->kind == ARGUMENT_NEXT ? WHEN_NEXT : WHEN_LAST;
+    enum date_side side = argument->kind == ARGUMENT_NEXT ? DATE_NEXT : DATE_LAST;
 
-    if (when_parse(argument->text, (uint64_t)time(NULL), side, &argument->number) < 0)
-        return arguments_wrong(cli, "--%s: \"%.100s\" is no time such as " WHEN_FORMS,
+    if (date_parse(argument->text, (uint64_t)time(NULL), side, &argument->number) < 0)
+        return arguments_wrong(cli, "--%s: \"%.100s\" is no time such as " DATE_FORMS,
                                argument->name, argument->text);
     return 0;
 }

@@ -41,25 +41,64 @@ static int append_dict(DBusMessage *call, const struct dict_schema *schema, cons
     }
 }
 
-int broker_request(struct client *client, const char *account,
-                   const struct broker1_options *options, uint64_t *ret_id, struct failure *failure)
+/* A call that files something and answers with its number. */
+static int file_call(struct client *client, DBusMessage *call, uint64_t *ret_id,
+                     struct failure *failure)
 {
-    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_REQUEST);
     CLEANUP_MESSAGE DBusMessage *reply = NULL;
     dbus_uint64_t id = 0;
-    int r;
+    int r = client_call(client, CLIENT_WRITE, call, BROKER1_REQUEST_OUT, &reply, failure);
 
-    if (!call || !dbus_message_append_args(call, DBUS_TYPE_STRING, &account, DBUS_TYPE_INVALID))
-        return failure_no_memory(failure);
-    r = append_dict(call, &broker1_options_schema, options, failure);
-    if (r != 0)
-        return r;
-    r = client_call(client, CLIENT_WRITE, call, BROKER1_REQUEST_OUT, &reply, failure);
     if (r != 0)
         return r;
     dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT64, &id, DBUS_TYPE_INVALID);
     *ret_id = id;
     return 0;
+}
+
+int broker_request(struct client *client, const char *account,
+                   const struct broker1_options *options, uint64_t *ret_id, struct failure *failure)
+{
+    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_REQUEST);
+    int r;
+
+    if (!call || !dbus_message_append_args(call, DBUS_TYPE_STRING, &account, DBUS_TYPE_INVALID))
+        return failure_no_memory(failure);
+    r = append_dict(call, &broker1_options_schema, options, failure);
+    return r != 0 ? r : file_call(client, call, ret_id, failure);
+}
+
+int broker_grant(struct client *client, const char *person, const char *account,
+                 const struct broker1_options *options, uint64_t *ret_id, struct failure *failure)
+{
+    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_GRANT);
+    int r;
+
+    if (!call || !dbus_message_append_args(call, DBUS_TYPE_STRING, &person, DBUS_TYPE_STRING,
+                                           &account, DBUS_TYPE_INVALID))
+        return failure_no_memory(failure);
+    r = append_dict(call, &broker1_options_schema, options, failure);
+    return r != 0 ? r : file_call(client, call, ret_id, failure);
+}
+
+int broker_extend(struct client *client, uint64_t id, uint64_t seconds, const char *reason,
+                  uint64_t *ret_id, struct failure *failure)
+{
+    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_EXTEND);
+
+    if (!call || !dbus_message_append_args(call, DBUS_TYPE_UINT64, &id, DBUS_TYPE_UINT64, &seconds,
+                                           DBUS_TYPE_STRING, &reason, DBUS_TYPE_INVALID))
+        return failure_no_memory(failure);
+    return file_call(client, call, ret_id, failure);
+}
+
+int broker_reload(struct client *client, struct failure *failure)
+{
+    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_RELOAD);
+
+    if (!call)
+        return failure_no_memory(failure);
+    return client_call(client, CLIENT_WRITE, call, BROKER1_RELOAD_OUT, NULL, failure);
 }
 
 int broker_approve(struct client *client, uint64_t id, const struct broker1_approval *approval,
@@ -146,6 +185,20 @@ int broker_get(struct client *client, uint64_t id, json_t **ret_checkout, struct
         return broker_odd(failure, "it is about another request");
     *ret_checkout = TAKE_PTR(checkout);
     return 0;
+}
+
+int broker_explain(struct client *client, const struct broker1_question *question,
+                   json_t **ret_explanation, struct failure *failure)
+{
+    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_EXPLAIN);
+    int r;
+
+    if (!call)
+        return failure_no_memory(failure);
+    r = append_dict(call, &broker1_question_schema, question, failure);
+    if (r != 0)
+        return r;
+    return read_call(client, call, BROKER1_EXPLAIN_OUT, ret_explanation, failure);
 }
 
 static int list_page(struct client *client, const struct broker1_filter *filter, json_t **ret_rows,

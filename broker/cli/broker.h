@@ -19,6 +19,17 @@ int broker_revoke(struct client *client, uint64_t id, const char *reason, struct
 int broker_cancel(struct client *client, uint64_t id, struct failure *failure);
 int broker_check_in(struct client *client, uint64_t id, struct failure *failure);
 
+/* More time for a check-out; *ret_id is the number of the request for it. */
+int broker_extend(struct client *client, uint64_t id, uint64_t seconds, const char *reason,
+                  uint64_t *ret_id, struct failure *failure);
+int broker_grant(struct client *client, const char *person, const char *account,
+                 const struct broker1_options *options, uint64_t *ret_id, struct failure *failure);
+int broker_reload(struct client *client, struct failure *failure);
+
+/* The caller owns *ret_explanation, an object. */
+int broker_explain(struct client *client, const struct broker1_question *question,
+                   json_t **ret_explanation, struct failure *failure);
+
 /* An object that has this id. The caller owns it. */
 int broker_get(struct client *client, uint64_t id, json_t **ret_checkout, struct failure *failure);
 

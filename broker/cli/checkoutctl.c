@@ -45,7 +45,28 @@ static const struct command commands[] = {
     {"checkin", "ID", "Give a check-out of yours back before its time.", "", command_checkin},
     {"revoke", "ID… --reason TEXT", "Take check-outs back; their sessions end.",
      "      --reason TEXT    why; the person reads it\n", command_revoke},
+    {"extend", "ID --for DURATION --reason TEXT", "Ask for more time on a check-out of yours.",
+     "      --for DURATION   how much longer\n"
+     "      --reason TEXT    why; the approvers read it\n"
+     "      --wait[=DURATION]  stay until it is decided\n",
+     command_extend},
+    {"grant", "PERSON ACCOUNT [OPTION…]",
+     "File a request for somebody else together with your approval.",
+     "      --reason TEXT, --ticket ID, --for DURATION, --start TIME, --door NAME, --to NAME,\n"
+     "      --wait[=DURATION]  as with request\n",
+     command_grant},
     {"watch", "", "Show what is open, then every change, until you end it.", "", command_watch},
+    {"explain", "--account NAME [OPTION…]", "Tell which policy decides about a login, and why.",
+     "      --account NAME   the account\n"
+     "      --person NAME    who wants to enter it; you\n"
+     "      --door NAME      by which door: sudo, su, ssh or login\n"
+     "      --from HOST      from which address\n"
+     "      --at TIME        under the policies of that time\n",
+     command_explain},
+    {"policy", "check [DIRECTORY]",
+     "Check policies before they are loaded; exit 1 if there is a finding.", "", command_policy},
+    {"reload", "", "Have the broker read its policies anew, all of them or none.", "",
+     command_reload},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))

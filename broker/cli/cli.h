@@ -26,6 +26,8 @@ struct command {
 };
 
 int command_request(struct cli *cli, int argc, char **argv);
+int command_grant(struct cli *cli, int argc, char **argv);
+int command_extend(struct cli *cli, int argc, char **argv);
 int command_list(struct cli *cli, int argc, char **argv);
 int command_show(struct cli *cli, int argc, char **argv);
 int command_approve(struct cli *cli, int argc, char **argv);
@@ -34,3 +36,6 @@ int command_cancel(struct cli *cli, int argc, char **argv);
 int command_checkin(struct cli *cli, int argc, char **argv);
 int command_revoke(struct cli *cli, int argc, char **argv);
 int command_watch(struct cli *cli, int argc, char **argv);
+int command_explain(struct cli *cli, int argc, char **argv);
+int command_policy(struct cli *cli, int argc, char **argv);
+int command_reload(struct cli *cli, int argc, char **argv);

@@ -7,7 +7,6 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -170,14 +169,16 @@ static void failure_json(struct output *output, const struct failure *failure, u
     output_json(output, stderr, object);
 }
 
-/* "request 17 is …" need not be told that it is about request 17. */
+/* "check-out 17 was …" need not be told that it is about request 17. */
 static bool names_request(const char *text, uint64_t id)
 {
-    char name[32];
-    int length = snprintf(name, sizeof(name), "request %" PRIu64, id);
+    char number[24];
+    size_t length = (size_t)snprintf(number, sizeof(number), " %" PRIu64, id);
 
-    return strncasecmp(text, name, (size_t)length) == 0 &&
-           (text[length] < '0' || text[length] > '9');
+    for (const char *found = strstr(text, number); found; found = strstr(found + 1, number))
+        if (found[length] < '0' || found[length] > '9')
+            return true;
+    return false;
 }
 
 int output_failure(struct output *output, const struct failure *failure, uint64_t id)

@@ -12,27 +12,32 @@
 
 enum { REASON, TICKET, FOR, START, DOOR, TO, WAIT, N_OPTIONS };
 
+/* What a command files: one of three calls, by what is set. */
+struct filing {
+    const char *account, *person; /* person: for another one, with the caller's approval */
+    uint64_t extends;             /* more time for this one */
+    struct broker1_options options;
+    const struct argument *wait;
+};
+
 /* The options as the broker takes them. Returns 0 or EXIT_USAGE after telling the user. */
 static int fill_options(struct cli *cli, const struct argument *arguments,
-                        struct broker1_options *ret_options)
+                        struct broker1_options *options)
 {
-    struct broker1_options options = BROKER1_OPTIONS_INIT;
-
-    options.reason = arguments[REASON].text;
-    options.ticket = arguments[TICKET].text;
-    options.door = arguments[DOOR].text;
-    options.to = arguments[TO].text;
+    options->reason = arguments[REASON].text;
+    options->ticket = arguments[TICKET].text;
+    options->door = arguments[DOOR].text;
+    options->to = arguments[TO].text;
     if (arguments[FOR].given) {
-        options.duration = arguments[FOR].number;
-        options.has |= BROKER1_OPTIONS_HAS_DURATION;
+        options->duration = arguments[FOR].number;
+        options->has |= BROKER1_OPTIONS_HAS_DURATION;
     }
     if (arguments[START].given) {
         if (arguments[START].number < (uint64_t)time(NULL))
             return arguments_wrong(cli, "--start: \"%.100s\" has passed", arguments[START].text);
-        options.start = arguments[START].number;
-        options.has |= BROKER1_OPTIONS_HAS_START;
+        options->start = arguments[START].number;
+        options->has |= BROKER1_OPTIONS_HAS_START;
     }
-    *ret_options = options;
     return 0;
 }
 
@@ -71,8 +76,19 @@ static int tell_filed(struct cli *cli, struct client *client, uint64_t id, json_
     return r;
 }
 
-static int request(struct cli *cli, const char *account, const struct broker1_options *options,
-                   const struct argument *wait)
+static int file_call(struct client *client, const struct filing *filing, uint64_t *ret_id,
+                     struct failure *failure)
+{
+    if (filing->extends)
+        return broker_extend(client, filing->extends, filing->options.duration,
+                             filing->options.reason, ret_id, failure);
+    if (filing->person)
+        return broker_grant(client, filing->person, filing->account, &filing->options, ret_id,
+                            failure);
+    return broker_request(client, filing->account, &filing->options, ret_id, failure);
+}
+
+static int file(struct cli *cli, const struct filing *filing)
 {
     CLEANUP_CLIENT struct client *client = NULL;
     CLEANUP_JSON json_t *checkout = NULL;
@@ -82,22 +98,24 @@ static int request(struct cli *cli, const char *account, const struct broker1_op
 
     if (r == 0)
         r = client_guard_signals(client, &failure);
-    if (r == 0 && wait->given)
+    if (r == 0 && filing->wait->given)
         r = client_subscribe(client, &failure);
     if (r == 0)
-        r = broker_request(client, account, options, &id, &failure);
+        r = file_call(client, filing, &id, &failure);
     if (r == EXIT_UNKNOWN)
-        failure_add(&failure, "look with: checkoutctl list --mine");
+        failure_add(&failure, "look with: checkoutctl list%s", filing->person ? "" : " --mine");
     if (r != 0)
-        return output_failure(&cli->output, &failure, 0);
+        return output_failure(&cli->output, &failure, filing->extends);
 
     r = tell_filed(cli, client, id, &checkout);
-    if (!wait->given)
+    if (!filing->wait->given)
         return EXIT_DONE;
-    return r != 0 ? r : wait_until_decided(cli, client, id, wait->number, &checkout);
+    return r != 0 ? r : wait_until_decided(cli, client, id, filing->wait->number, &checkout);
 }
 
-int command_request(struct cli *cli, int argc, char **argv)
+/* request and grant: the names of n_names people behind the options. */
+static int file_by_names(struct cli *cli, int argc, char **argv, const char *const *names,
+                         int n_names)
 {
     struct argument arguments[N_OPTIONS] = {
         [REASON] = {"reason", ARGUMENT_TEXT, LIMIT_REASON},
@@ -108,22 +126,64 @@ int command_request(struct cli *cli, int argc, char **argv)
         [TO] = {"to", ARGUMENT_TEXT, LIMIT_NAME},
         [WAIT] = {"wait", ARGUMENT_WAIT},
     };
-    struct broker1_options options;
+    struct filing filing = {.options = BROKER1_OPTIONS_INIT, .wait = &arguments[WAIT]};
     struct error error;
     int first, r = arguments_read(cli, argc, argv, arguments, N_OPTIONS, &first);
 
     if (r != 0)
         return r;
-    if (argc - first != 1)
-        return arguments_wrong(cli, "request takes one account, not %d arguments%s", argc - first,
-                               arguments[WAIT].given && argc - first == 2 ? " (--wait=DURATION?)"
-                                                                          : "");
-    if (text_check("ACCOUNT", argv[first], 1, LIMIT_NAME, &error) != 0)
-        return arguments_wrong(cli, "%s", error.text);
-    r = fill_options(cli, arguments, &options);
+    if (argc - first != n_names)
+        return arguments_wrong(
+            cli, "%s takes %s, not %d arguments%s", cli->command->name,
+            n_names == 1 ? "one account" : "a person and an account", argc - first,
+            arguments[WAIT].given && argc - first == n_names + 1 ? " (--wait=DURATION?)" : "");
+    for (int i = 0; i < n_names; i++)
+        if (text_check(names[i], argv[first + i], 1, LIMIT_NAME, &error) != 0)
+            return arguments_wrong(cli, "%s", error.text);
+    r = fill_options(cli, arguments, &filing.options);
     if (r != 0)
         return r;
-    return request(cli, argv[first], &options, &arguments[WAIT]);
+    filing.account = argv[first + n_names - 1];
+    filing.person = n_names > 1 ? argv[first] : NULL;
+    return file(cli, &filing);
+}
+
+int command_request(struct cli *cli, int argc, char **argv)
+{
+    static const char *const names[] = {"ACCOUNT"};
+
+    return file_by_names(cli, argc, argv, names, 1);
+}
+
+int command_grant(struct cli *cli, int argc, char **argv)
+{
+    static const char *const names[] = {"PERSON", "ACCOUNT"};
+
+    return file_by_names(cli, argc, argv, names, 2);
+}
+
+int command_extend(struct cli *cli, int argc, char **argv)
+{
+    enum { MORE, WHY, STAY, N };
+    struct argument arguments[N] = {
+        [MORE] = {"for", ARGUMENT_DURATION},
+        [WHY] = {"reason", ARGUMENT_TEXT, LIMIT_REASON},
+        [STAY] = {"wait", ARGUMENT_WAIT},
+    };
+    struct filing filing = {.options = BROKER1_OPTIONS_INIT, .wait = &arguments[STAY]};
+    int first, r = arguments_read(cli, argc, argv, arguments, N, &first);
+
+    if (r == 0)
+        r = arguments_read_only_id(cli, argc, argv, first, &filing.extends);
+    if (r != 0)
+        return r;
+    if (!arguments[MORE].given || !arguments[WHY].given)
+        return arguments_wrong(
+            cli, "extend needs --%s: %s", arguments[MORE].given ? "reason TEXT" : "for DURATION",
+            arguments[MORE].given ? "the approvers read it" : "how much longer it shall last");
+    filing.options.duration = arguments[MORE].number;
+    filing.options.reason = arguments[WHY].text;
+    return file(cli, &filing);
 }
 
 /* cancel and checkin: what somebody does with a request of their own. */
@@ -131,7 +191,6 @@ static int end_own(struct cli *cli, int argc, char **argv,
                    int (*end)(struct client *, uint64_t, struct failure *))
 {
     CLEANUP_CLIENT struct client *client = NULL;
-    CLEANUP_JSON json_t *checkout = NULL;
     struct failure failure;
     uint64_t id = 0;
     int first, r = arguments_read(cli, argc, argv, NULL, 0, &first);

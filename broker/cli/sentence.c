@@ -6,7 +6,7 @@
 #include "cleanup.h"
 #include "cli/value.h"
 #include "cli/view.h"
-#include "cli/when.h"
+#include "cli/date.h"
 
 /* What every sentence may want to say. */
 struct facts {
@@ -54,13 +54,13 @@ static void say_pending(struct output *output, FILE *stream, const json_t *check
                         const struct facts *facts)
 {
     CLEANUP_FREE char *approved = approvals(checkout);
-    char absolute[WHEN_TEXT_MAX], relative[WHEN_TEXT_MAX];
+    char absolute[DATE_TEXT_MAX], relative[DATE_TEXT_MAX];
 
     output_part(output, stream, COLOUR_NONE, "waits for approval");
     if (facts->lapses > facts->now)
         output_part(output, stream, COLOUR_NONE, " until %s (%s)",
-                    when_format_short(facts->lapses, facts->now, absolute),
-                    when_format_distance(facts->lapses, facts->now, relative));
+                    date_format_short(facts->lapses, facts->now, absolute),
+                    date_format_distance(facts->lapses, facts->now, relative));
     if (facts->policy)
         output_part(output, stream, COLOUR_NONE, ", policy %s", facts->policy);
     output_line(output, stream, "%s%s", approved ? approved : "",
@@ -69,16 +69,16 @@ static void say_pending(struct output *output, FILE *stream, const json_t *check
 
 static void say_approved(struct output *output, FILE *stream, const struct facts *facts)
 {
-    char start[WHEN_TEXT_MAX], end[WHEN_TEXT_MAX];
+    char start[DATE_TEXT_MAX], end[DATE_TEXT_MAX];
 
     output_part(output, stream, COLOUR_NONE, "is approved: %s may enter %s", facts->person,
                 facts->account);
     if (facts->start > facts->now)
         output_part(output, stream, COLOUR_NONE, " from %s",
-                    when_format_short(facts->start, facts->now, start));
+                    date_format_short(facts->start, facts->now, start));
     if (facts->end)
         output_part(output, stream, COLOUR_NONE, " until %s",
-                    when_format_short(facts->end, facts->now, end));
+                    date_format_short(facts->end, facts->now, end));
     if (!facts->start && !facts->end)
         output_part(output, stream, COLOUR_NONE, "; the time runs from the first use");
     fputc('\n', stream);
@@ -126,7 +126,7 @@ void view_sentence(struct output *output, FILE *stream, const json_t *checkout, 
         .account = account ? account : "?",
         .policy = value_text(checkout, "policy"),
     };
-    char end[WHEN_TEXT_MAX], left[WHEN_TEXT_MAX];
+    char end[DATE_TEXT_MAX], left[DATE_TEXT_MAX];
 
     if (!state)
         state = "?";
@@ -141,8 +141,8 @@ void view_sentence(struct output *output, FILE *stream, const json_t *checkout, 
         say_approved(output, stream, &facts);
     } else if (strcmp(state, "active") == 0 && facts.end > facts.now) {
         output_line(output, stream, "is active: %s may enter %s until %s (%s left)", facts.person,
-                    facts.account, when_format_short(facts.end, facts.now, end),
-                    when_format_span(facts.end - facts.now, left));
+                    facts.account, date_format_short(facts.end, facts.now, end),
+                    date_format_span(facts.end - facts.now, left));
     } else if (strcmp(state, "denied") == 0) {
         say_denied(output, stream, checkout);
     } else if (plain_sentence(state)) {

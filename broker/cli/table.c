@@ -11,7 +11,7 @@
 #include "cleanup.h"
 #include "cli/value.h"
 #include "cli/view.h"
-#include "cli/when.h"
+#include "cli/date.h"
 
 DEFINE_CLEANUP(struct libscols_table *, scols_table, scols_unref_table);
 #define CLEANUP_TABLE CLEANUP(cleanup_scols_table)
@@ -36,25 +36,25 @@ static void format_end(const json_t *checkout, uint64_t now, char *buffer, size_
     const char *state = value_text(checkout, "state");
     uint64_t lapses = value_number(checkout, "lapses"), start = value_number(checkout, "start");
     uint64_t end = value_number(checkout, "end");
-    char text[WHEN_TEXT_MAX];
+    char text[DATE_TEXT_MAX];
 
     buffer[0] = '\0';
     if (state && strcmp(state, "pending") == 0) {
         if (lapses)
-            snprintf(buffer, size, "lapses %s", when_format_distance(lapses, now, text));
+            snprintf(buffer, size, "lapses %s", date_format_distance(lapses, now, text));
     } else if (start > now && !view_state_is_final(state)) {
-        snprintf(buffer, size, "starts %s", when_format_short(start, now, text));
+        snprintf(buffer, size, "starts %s", date_format_short(start, now, text));
     } else if (end > now && !view_state_is_final(state)) {
-        snprintf(buffer, size, "%s", when_format_distance(end, now, text));
+        snprintf(buffer, size, "%s", date_format_distance(end, now, text));
     } else if (end) {
-        snprintf(buffer, size, "%s", when_format_short(end, now, text));
+        snprintf(buffer, size, "%s", date_format_short(end, now, text));
     }
 }
 
 static int fill_cell(const struct output *output, struct libscols_line *line, size_t column,
                      const json_t *checkout, uint64_t now)
 {
-    char text[WHEN_TEXT_MAX + 16] = "";
+    char text[DATE_TEXT_MAX + 16] = "";
     const char *shown = text;
     uint64_t requested = value_number(checkout, "requested");
 
@@ -69,7 +69,7 @@ static int fill_cell(const struct output *output, struct libscols_line *line, si
     else if (column == ENDS)
         format_end(checkout, now, text, sizeof(text));
     else if (requested)
-        shown = when_format_short(requested, now, text);
+        shown = date_format_short(requested, now, text);
     return scols_line_set_data(line, column, shown);
 }
 

@@ -9,7 +9,7 @@
 
 #include "cleanup.h"
 #include "cli/value.h"
-#include "cli/when.h"
+#include "cli/date.h"
 #include "duration.h"
 
 #define LABEL_WIDTH 14
@@ -130,7 +130,7 @@ static void put_value(struct output *output, FILE *stream, const json_t *value)
 static void put_field(struct output *output, FILE *stream, const json_t *checkout,
                       const struct view_field *field, const json_t *value)
 {
-    char absolute[WHEN_TEXT_MAX], relative[WHEN_TEXT_MAX], duration[DURATION_TEXT_MAX];
+    char absolute[DATE_TEXT_MAX], relative[DATE_TEXT_MAX], duration[DURATION_TEXT_MAX];
     const char *source;
     uint64_t number = json_is_integer(value) && json_integer_value(value) > 0
                           ? (uint64_t)json_integer_value(value)
@@ -155,8 +155,8 @@ static void put_field(struct output *output, FILE *stream, const json_t *checkou
     case FORM_TIME:
         if (number == 0)
             break;
-        output_line(output, stream, "%s (%s)", when_format(number, absolute),
-                    when_format_distance(number, (uint64_t)time(NULL), relative));
+        output_line(output, stream, "%s (%s)", date_format(number, absolute),
+                    date_format_distance(number, (uint64_t)time(NULL), relative));
         return;
     case FORM_DURATION:
         if (number == 0)
@@ -182,13 +182,13 @@ static void put_decision(struct output *output, FILE *stream, const json_t *deci
     const char *actor = value_text(decision, "actor"), *verdict = value_text(decision, "verdict");
     const char *reason = value_text(decision, "reason"), *term = value_text(decision, "term");
     uint64_t when = value_number(decision, "time"), seconds = value_number(decision, "seconds");
-    char absolute[WHEN_TEXT_MAX], duration[DURATION_TEXT_MAX];
+    char absolute[DATE_TEXT_MAX], duration[DURATION_TEXT_MAX];
 
     if (verdict && strcmp(verdict, "approve") == 0)
         verdict = "approved";
     else if (verdict && strcmp(verdict, "deny") == 0)
         verdict = "denied";
-    output_line(output, stream, "%s  %s %s%s%s%s%s%s%s", when ? when_format(when, absolute) : "?",
+    output_line(output, stream, "%s  %s %s%s%s%s%s%s%s", when ? date_format(when, absolute) : "?",
                 actor ? actor : "?", verdict ? verdict : "?", term && term[0] ? " as " : "",
                 term ? term : "", seconds ? ", for at most " : "",
                 seconds ? duration_format(seconds, duration) : "", reason ? ": " : "",
@@ -219,10 +219,10 @@ static void put_session(struct output *output, FILE *stream, const json_t *sessi
     const char *name = value_text(session, "session"), *service = value_text(session, "service");
     const char *tty = value_text(session, "tty"), *rhost = value_text(session, "rhost");
     uint64_t opened = value_number(session, "opened"), closed = value_number(session, "closed");
-    char from[WHEN_TEXT_MAX], to[WHEN_TEXT_MAX];
+    char from[DATE_TEXT_MAX], to[DATE_TEXT_MAX];
 
     output_line(output, stream, "%s to %s  %s%s%s%s%s%s%s",
-                opened ? when_format(opened, from) : "?", closed ? when_format(closed, to) : "now",
+                opened ? date_format(opened, from) : "?", closed ? date_format(closed, to) : "now",
                 service ? service : "", tty ? " on " : "", tty ? tty : "", rhost ? " from " : "",
                 rhost ? rhost : "", name ? ", session " : "", name ? name : "");
 }
@@ -246,6 +246,11 @@ static void put_others(struct output *output, FILE *stream, const json_t *checko
     }
 }
 
+static bool is_empty(const json_t *value)
+{
+    return json_is_string(value) && json_string_length(value) == 0;
+}
+
 void view_block(struct output *output, FILE *stream, const json_t *checkout, enum view_scope scope)
 {
     const json_t *sessions = json_object_get(checkout, "sessions");
@@ -253,7 +258,7 @@ void view_block(struct output *output, FILE *stream, const json_t *checkout, enu
     for (size_t i = 0; i < N_FIELDS; i++) {
         const json_t *value = json_object_get(checkout, fields[i].key);
 
-        if (value && fields[i].form != FORM_HIDDEN && fields[i].scope <= scope)
+        if (value && !is_empty(value) && fields[i].form != FORM_HIDDEN && fields[i].scope <= scope)
             put_field(output, stream, checkout, &fields[i], value);
     }
     put_others(output, stream, checkout);
@@ -270,9 +275,9 @@ void view_line(struct output *output, FILE *stream, uint64_t when, const json_t 
     const char *account = value_text(checkout, "account"), *host = value_text(checkout, "host");
     const char *door = value_text(checkout, "door"), *reason = value_text(checkout, "reason");
     const char *ticket = value_text(checkout, "ticket");
-    char text[WHEN_TEXT_MAX];
+    char text[DATE_TEXT_MAX];
 
-    output_part(output, stream, COLOUR_NONE, "%s  %" PRIu64 "  ", when_format(when, text),
+    output_part(output, stream, COLOUR_NONE, "%s  %" PRIu64 "  ", date_format(when, text),
                 value_number(checkout, "id"));
     output_part(output, stream, view_state_colour(state), "%-9s", state ? state : "?");
     output_line(output, stream, "  %s -> %s%s%s%s%s%s%s%s%s%s", person ? person : "?",

@@ -8,7 +8,7 @@
 
 #include "cli/broker.h"
 #include "cli/view.h"
-#include "cli/when.h"
+#include "cli/date.h"
 
 #define NEVER UINT64_MAX
 /* A broker that is restarted is back within this time; one that is not will not decide anything. */
@@ -36,7 +36,7 @@ static void live_draw(const struct wait *wait, const json_t *checkout)
 {
     uint64_t lapses = value_number(checkout, "lapses"), now = (uint64_t)time(NULL);
     uint64_t clock = client_clock();
-    char text[WHEN_TEXT_MAX];
+    char text[DATE_TEXT_MAX];
 
     if (!wait->live)
         return;
@@ -44,12 +44,12 @@ static void live_draw(const struct wait *wait, const json_t *checkout)
     if (wait->gone_since)
         fputs("waiting for the broker", stderr);
     else if (lapses > now)
-        fprintf(stderr, "waiting, lapses in %.20s", when_format_span(lapses - now, text));
+        fprintf(stderr, "waiting, lapses in %.20s", date_format_span(lapses - now, text));
     else
         fputs("waiting", stderr);
     if (wait->deadline != NEVER && wait->deadline > clock)
         fprintf(stderr, ", %.20s left",
-                when_format_span((wait->deadline - clock + 999) / 1000, text));
+                date_format_span((wait->deadline - clock + 999) / 1000, text));
     fflush(stderr);
 }
 

@@ -14,7 +14,7 @@
 #include "cleanup.h"
 #include "core/config_document.h"
 #include "core/config_file.h"
-#include "core/config_keys.h"
+#include "core/config_policy.h"
 #include "core/config_value.h"
 #include "text.h"
 
@@ -72,8 +72,9 @@ static int read_broker_section(const char *file, const struct config_section *se
         int r;
 
         if (!administrators && !auditors && !tell)
-            return config_fail(&place, "there is no such key; there are administrators, auditors and "
-                                       "tell-terminals");
+            return config_fail(&place,
+                               "there is no such key; there are administrators, auditors and "
+                               "tell-terminals");
         if ((administrators && config->administrators) || (auditors && config->auditors) ||
             (tell && told))
             return config_fail(&place, "is given twice; it takes one value");
@@ -134,8 +135,8 @@ static const char *policy_name(const char *section)
     return length > 0 && length <= POLICY_NAME_MAX && !name[length] ? name : NULL;
 }
 
-static int add_policy(struct policy_set *set, const char *file, const struct config_section *section,
-                      struct error *error)
+static int add_policy(struct policy_set *set, const char *file,
+                      const struct config_section *section, struct error *error)
 {
     CLEANUP_POLICY struct policy *policy = NULL;
     const char *name = policy_name(section->name);
@@ -144,10 +145,11 @@ static int add_policy(struct policy_set *set, const char *file, const struct con
     int r;
 
     if (!name)
-        return fail_section(file, section,
-                            "is no section of this file; write [policy NAME], where NAME has 1 to 64 "
-                            "of A-Z a-z 0-9 . _ -",
-                            error);
+        return fail_section(
+            file, section,
+            "is no section of this file; write [policy NAME], where NAME has 1 to 64 "
+            "of A-Z a-z 0-9 . _ -",
+            error);
     for (size_t i = 0; i < set->n_policies; i++) {
         if (strcasecmp(set->policies[i]->name, name) != 0)
             continue;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* /etc/pam-checkout/broker.conf and the *.conf in policy.d, read with libini_config. Strict: an unknown
- * key, a bad value, a doubled section, a file that another than root could have written is an error
- * that names file, line and what is allowed. */
+/* /etc/pam-checkout/broker.conf and the *.conf in policy.d, read with libini_config. Strict: an
+ * unknown key, a bad value, a doubled section, a file that another than root could have written is
+ * an error that names file, line and what is allowed. */
 
 #include "core/policy.h"
 
@@ -24,11 +24,12 @@ void broker_config_clear(struct broker_config *config);
 int config_load_broker(const char *file, struct broker_config *ret_config, struct error *error);
 
 /* Reads every *.conf of the directory in the order of their names. Both the directory and the files
- * must belong to root (or to the caller's own uid, which is how tests run) and be writable by nobody
- * else. An empty or missing directory gives a set with no policy. *ret_set only on success. */
+ * must belong to root (or to the caller's own uid, which is how tests run) and be writable by
+ * nobody else. An empty or missing directory gives a set with no policy. *ret_set only on success.
+ */
 int config_load_policies(const char *directory, struct policy_set **ret_set, struct error *error);
 
-/* The policies of one file's text, behind those that the set has; `file` is what messages call it. For
- * the function above, and for tests. On failure the set holds some or none of the new ones. */
+/* The policies of one file's text, behind those that the set has; `file` is what messages call it.
+ * For the function above, and for tests. On failure the set holds some or none of the new ones. */
 int config_add_policies(struct policy_set *set, const char *file, const char *text, size_t length,
                         struct error *error);

@@ -2,6 +2,7 @@
 
 #include "core/config_document.h"
 
+#include <errno.h>
 #include <ini_configobj.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,8 +16,8 @@
 #define SECTIONS_MAX 1024
 #define ENTRIES_MAX 4096
 
-/* Doubled keys are kept, doubled sections refused. Lines are not folded: an indented line could be meant
- * as a key or as the rest of the line above, so it is an error. */
+/* Doubled keys are kept, doubled sections refused. Lines are not folded: an indented line could be
+ * meant as a key or as the rest of the line above, so it is an error. */
 #define COLLISION_FLAGS (INI_MV1S_ALLOW | INI_MV2S_ALLOW | INI_MS_ERROR)
 #define PARSE_FLAGS                                                                                \
     (INI_PARSE_NOWRAP | INI_PARSE_NOSPACE | INI_PARSE_NOTAB | INI_PARSE_NO_C_COMMENTS)
@@ -89,7 +90,8 @@ static const char *parse_problem(int code)
     case ERR_SPACE:
     case ERR_TAB:
     case ERR_SPECIAL:
-        return "the line begins with a blank; begin every line at its start and repeat the key for a "
+        return "the line begins with a blank; begin every line at its start and repeat the key for "
+               "a "
                "list that goes on";
     case ERR_DUPSECTION:
         return "this section is in the file already (case does not count)";
@@ -128,8 +130,7 @@ static unsigned section_line(const char *text, const char *name)
         if (*text == '[') {
             const char *at = text + 1 + strspn(text + 1, " \t");
 
-            if (strncmp(at, name, length) == 0 &&
-                at[length + strspn(at + length, " \t")] == ']')
+            if (strncmp(at, name, length) == 0 && at[length + strspn(at + length, " \t")] == ']')
                 return line;
         }
         text = strchr(text, '\n');
@@ -155,8 +156,8 @@ static bool name_is_sane(const char *line, size_t length)
     return true;
 }
 
-/* What the library cannot take, or takes without a word: names with an exclamation mark or beyond ASCII
- * (it gives up and names no line), keys outside of a section (it loses the first one). */
+/* What the library cannot take, or takes without a word: names with an exclamation mark or beyond
+ * ASCII (it gives up and names no line), keys outside of a section (it loses the first one). */
 static int check_lines(const char *file, const char *text, struct error *error)
 {
     size_t sections = 0;
@@ -171,8 +172,8 @@ static int check_lines(const char *file, const char *text, struct error *error)
                              sections, SECTIONS_MAX);
         if (!is_comment && sections == 0 && *text != ' ' && *text != '\t')
             return error_set(error, ERROR_INVALID_ARGUMENT,
-                             "%s:%u: there is no section above this line; begin with [SECTION]", file,
-                             line);
+                             "%s:%u: there is no section above this line; begin with [SECTION]",
+                             file, line);
         if (!is_comment && !name_is_sane(text, length))
             return error_set(error, ERROR_INVALID_ARGUMENT,
                              "%s:%u: names of sections and keys are plain ASCII, without tabs and "
@@ -192,17 +193,6 @@ static int compare_lines(const void *one, const void *other)
     return (a->line > b->line) - (a->line < b->line);
 }
 
-static char *trimmed(const char *value)
-{
-    size_t length;
-
-    value += strspn(value, " \t");
-    length = strlen(value);
-    while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
-        length--;
-    return strndup(value, length);
-}
-
 static int read_entry(struct ini_cfgobj *object, const char *section, const char *key, int mode,
                       struct config_entry *ret_entry)
 {
@@ -215,11 +205,11 @@ static int read_entry(struct ini_cfgobj *object, const char *section, const char
     if (ini_get_config_valueobj(section, key, object, mode, &object_value) != 0 || !object_value ||
         value_get_concatenated(object_value, &value) != 0 || !value ||
         value_get_line(object_value, &line) != 0)
-        return -1;
+        return -EIO;
     key_copy = strdup(key);
-    value_copy = trimmed(value);
+    value_copy = strdup(value);
     if (!key_copy || !value_copy)
-        return -1;
+        return -ENOMEM;
     *ret_entry = (struct config_entry){
         .key = TAKE_PTR(key_copy), .value = TAKE_PTR(value_copy), .line = line};
     return 0;
@@ -232,7 +222,7 @@ static int read_section(const char *file, struct ini_cfgobj *object, struct conf
 {
     CLEANUP(cleanup_attributes) char **keys = NULL;
     CLEANUP_FREE bool *done = NULL;
-    int size = 0, failed = 0;
+    int size = 0, failed = 0, r;
     size_t n_keys = 0;
 
     keys = ini_get_attribute_list(object, section->name, &size, &failed);
@@ -257,10 +247,13 @@ static int read_section(const char *file, struct ini_cfgobj *object, struct conf
                 continue;
             if (k > i)
                 done[k] = true;
-            if (read_entry(object, section->name, keys[k], mode,
-                           &section->entries[section->n_entries]) < 0)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: [%s]: cannot be read", file,
-                                 section->name);
+            r = read_entry(object, section->name, keys[k], mode,
+                           &section->entries[section->n_entries]);
+            if (r == -ENOMEM)
+                return out_of_memory(file, error);
+            if (r < 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s:%u: [%s]: cannot be read", file,
+                                 section->line, section->name);
             section->n_entries++;
             mode = INI_GET_NEXT_VALUE;
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* One INI file as libini_config reads it: sections, keys in the order of their lines, values without
- * the blanks around them. What a key means is not known here. */
+/* One INI file as libini_config reads it: sections, keys in the order of their lines, values
+ * without the blanks around them. What a key means is not known here. */
 
 #include <stddef.h>
 
@@ -28,8 +28,8 @@ struct config_document {
     size_t n_sections;
 };
 
-/* Parses a text that passed config_text_check(). A broken line, a doubled section (whatever its case)
- * and a key outside of any section are errors; repeated keys are not. Returns 0, or
+/* Parses a text that passed config_text_check(). A broken line, a doubled section (whatever its
+ * case) and a key outside of any section are errors; repeated keys are not. Returns 0, or
  * ERROR_INVALID_ARGUMENT with "FILE:LINE: …". */
 int config_document_parse(const char *file, const char *text, size_t length,
                           struct config_document **ret_document, struct error *error);

@@ -15,8 +15,8 @@ static int fail_errno(struct error *error, const char *file, const char *verb, i
 {
     if (code == EACCES || code == EPERM)
         return error_set(error, ERROR_INVALID_ARGUMENT,
-                         "%s: cannot be %s by uid %u: permission denied; let that user read it", file,
-                         verb, geteuid());
+                         "%s: cannot be %s by uid %u: permission denied; let that user read it",
+                         file, verb, geteuid());
     return error_set(error, ERROR_INVALID_ARGUMENT, "%s: cannot be %s: %s", file, verb,
                      strerrordesc_np(code));
 }
@@ -27,13 +27,15 @@ static int check_owner(const char *file, const struct stat *st, struct error *er
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "%s: belongs to uid %u; it must belong to root", file, st->st_uid);
     if (st->st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(error, ERROR_INVALID_ARGUMENT,
-                         "%s: is writable by group or others (mode %04o); only its owner may write it",
-                         file, st->st_mode & 07777u);
+        return error_set(
+            error, ERROR_INVALID_ARGUMENT,
+            "%s: is writable by group or others (mode %04o); only its owner may write it", file,
+            st->st_mode & 07777u);
     return 0;
 }
 
-/* What O_NOFOLLOW says of a symbolic link is ELOOP, or ENOTDIR together with O_DIRECTORY (open(2)). */
+/* What O_NOFOLLOW says of a symbolic link is ELOOP, or ENOTDIR together with O_DIRECTORY (open(2)).
+ */
 static bool is_link(int directory_fd, const char *name)
 {
     struct stat st;

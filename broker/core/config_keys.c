@@ -8,81 +8,40 @@
 #include <string.h>
 
 #include "core/config_value.h"
-#include "core/quorum.h"
-#include "duration.h"
 
 #define TICKET_PATTERN_MAX 256
 #define COUNT_MAX 1000000 /* of uses and open check-outs: more is `unlimited` */
 
-enum policy_key {
-    KEY_ACCOUNTS,
-    KEY_REQUESTERS,
-    KEY_DOORS,
-    KEY_FROM,
-    KEY_EXEMPT,
-    KEY_APPROVAL,
-    KEY_APPROVERS,
-    KEY_QUORUM,
-    KEY_SELF_APPROVAL,
-    KEY_REASON,
-    KEY_REASON_MIN_LENGTH,
-    KEY_TICKET,
-    KEY_TICKET_PATTERN,
-    KEY_DURATION,
-    KEY_MAX_DURATION,
-    KEY_PENDING_TIMEOUT,
-    KEY_USE_WITHIN,
-    KEY_CLOCK,
-    KEY_HOURS,
-    KEY_EXCLUSIVE,
-    KEY_USES,
-    KEY_MAX_OPEN,
-    KEY_PERSON,
-    KEY_ON_END,
-    KEY_WARN_BEFORE,
-    KEY_RETURN_ON_LOGOUT,
-    KEY_SURVIVE_REBOOT,
-    KEY_COUNT
-};
-
-/* A policy while its section is read. */
-struct reader {
-    const char *file;
-    const struct config_section *section;
-    struct error *error;
-    struct policy *policy;
-    unsigned lines[KEY_COUNT]; /* where each key was seen last; 0: not yet */
-    const char *quorum;        /* read when all approvers are known */
-};
-
 typedef int (*key_reader)(const struct config_place *place, const char *value,
-                          struct reader *reader);
+                          struct config_reader *reader);
 
-static int read_accounts(const struct config_place *place, const char *value, struct reader *reader)
+static int read_accounts(const struct config_place *place, const char *value,
+                         struct config_reader *reader)
 {
     return config_add_accounts(place, value, reader->policy);
 }
 
 static int read_requesters(const struct config_place *place, const char *value,
-                           struct reader *reader)
+                           struct config_reader *reader)
 {
     return config_add_principals(place, value, &reader->policy->requesters);
 }
 
-static int read_exempt(const struct config_place *place, const char *value, struct reader *reader)
+static int read_exempt(const struct config_place *place, const char *value,
+                       struct config_reader *reader)
 {
     return config_add_principals(place, value, &reader->policy->exempt);
 }
 
 static int read_approvers(const struct config_place *place, const char *value,
-                          struct reader *reader)
+                          struct config_reader *reader)
 {
     return config_add_principals(place, value, &reader->policy->approvers);
 }
 
 static int add_door(const struct config_place *place, const char *item, void *userdata)
 {
-    struct reader *reader = userdata;
+    struct config_reader *reader = userdata;
     unsigned door = strcmp(item, "any") == 0 ? DOOR_ANY : door_from_name(item);
 
     if (door == 0)
@@ -93,7 +52,8 @@ static int add_door(const struct config_place *place, const char *item, void *us
     return 0;
 }
 
-static int read_doors(const struct config_place *place, const char *value, struct reader *reader)
+static int read_doors(const struct config_place *place, const char *value,
+                      struct config_reader *reader)
 {
     if (reader->lines[KEY_DOORS] == 0)
         reader->policy->doors = 0;
@@ -107,9 +67,8 @@ static int add_source(const struct config_place *place, const char *item, void *
     const char *problem;
 
     if (policy_source_parse(item, &source, &problem) < 0)
-        return config_fail_value(place, item,
-                                 "%s; write an address, a network such as 10.0.0.0/8, or local",
-                                 problem);
+        return config_fail_value(
+            place, item, "%s; write an address, a network such as 10.0.0.0/8, or local", problem);
     if (policy->n_from >= CONFIG_LIST_MAX)
         return config_fail(place, "has more than %d items", CONFIG_LIST_MAX);
     more = realloc(policy->from, (policy->n_from + 1) * sizeof(*more));
@@ -120,12 +79,14 @@ static int add_source(const struct config_place *place, const char *item, void *
     return 0;
 }
 
-static int read_from(const struct config_place *place, const char *value, struct reader *reader)
+static int read_from(const struct config_place *place, const char *value,
+                     struct config_reader *reader)
 {
     return config_read_list(place, value, add_source, reader->policy);
 }
 
-static int read_approval(const struct config_place *place, const char *value, struct reader *reader)
+static int read_approval(const struct config_place *place, const char *value,
+                         struct config_reader *reader)
 {
     static const char *const words[] = {"none", "required", NULL};
     unsigned index;
@@ -136,19 +97,21 @@ static int read_approval(const struct config_place *place, const char *value, st
     return r;
 }
 
-static int read_quorum(const struct config_place *place, const char *value, struct reader *reader)
+static int read_quorum(const struct config_place *place, const char *value,
+                       struct config_reader *reader)
 {
     reader->quorum = value;
     return 0;
 }
 
 static int read_self_approval(const struct config_place *place, const char *value,
-                              struct reader *reader)
+                              struct config_reader *reader)
 {
     return config_read_bool(place, value, &reader->policy->self_approval);
 }
 
-static int read_need(const struct config_place *place, const char *value, enum policy_need *ret_need)
+static int read_need(const struct config_place *place, const char *value,
+                     enum policy_need *ret_need)
 {
     static const char *const words[] = {
         [NEED_NO] = "no", [NEED_OPTIONAL] = "optional", [NEED_REQUIRED] = "required", NULL};
@@ -160,24 +123,27 @@ static int read_need(const struct config_place *place, const char *value, enum p
     return r;
 }
 
-static int read_reason(const struct config_place *place, const char *value, struct reader *reader)
+static int read_reason(const struct config_place *place, const char *value,
+                       struct config_reader *reader)
 {
     return read_need(place, value, &reader->policy->reason);
 }
 
 static int read_reason_min_length(const struct config_place *place, const char *value,
-                                  struct reader *reader)
+                                  struct config_reader *reader)
 {
     return config_read_number(place, value, 1, LIMIT_REASON, &reader->policy->reason_min_length);
 }
 
-static int read_ticket(const struct config_place *place, const char *value, struct reader *reader)
+static int read_ticket(const struct config_place *place, const char *value,
+                       struct config_reader *reader)
 {
     return read_need(place, value, &reader->policy->ticket);
 }
 
-/* regcomp(3) unrolls what is repeated: `((a{255}){255}){255}` would take all memory there is. A ticket
- * has LIMIT_TICKET bytes, so no larger count has a meaning, and neither have many nested ones. */
+/* regcomp(3) unrolls what is repeated: `((a{255}){255}){255}` would take all memory there is. A
+ * ticket has LIMIT_TICKET bytes, so no larger count has a meaning, and neither have many nested
+ * ones. */
 static bool repeats_too_much(const char *pattern)
 {
     unsigned long nested = 1;
@@ -215,7 +181,8 @@ static bool repeats_too_much(const char *pattern)
     return false;
 }
 
-/* glibc knows \1 even in extended expressions, where POSIX does not, and can take forever over it. */
+/* glibc knows \1 even in extended expressions, where POSIX does not, and can take forever over it.
+ */
 static bool refers_back(const char *pattern)
 {
     for (const char *c = pattern; *c; c++)
@@ -228,7 +195,7 @@ static bool refers_back(const char *pattern)
 }
 
 static int read_ticket_pattern(const struct config_place *place, const char *value,
-                               struct reader *reader)
+                               struct config_reader *reader)
 {
     struct policy *policy = reader->policy;
     CLEANUP_FREE char *pattern = NULL;
@@ -241,8 +208,9 @@ static int read_ticket_pattern(const struct config_place *place, const char *val
         return config_fail_value(place, value, "repeats something more than %d times",
                                  LIMIT_TICKET);
     if (refers_back(value))
-        return config_fail_value(place, value, "refers back to a group; extended regular expressions "
-                                               "cannot");
+        return config_fail_value(place, value,
+                                 "refers back to a group; extended regular expressions "
+                                 "cannot");
     pattern = strdup(value);
     if (!pattern)
         return config_out_of_memory(place);
@@ -256,30 +224,32 @@ static int read_ticket_pattern(const struct config_place *place, const char *val
     return 0;
 }
 
-static int read_duration(const struct config_place *place, const char *value, struct reader *reader)
+static int read_duration(const struct config_place *place, const char *value,
+                         struct config_reader *reader)
 {
     return config_read_duration(place, value, &reader->policy->duration);
 }
 
 static int read_max_duration(const struct config_place *place, const char *value,
-                             struct reader *reader)
+                             struct config_reader *reader)
 {
     return config_read_duration(place, value, &reader->policy->max_duration);
 }
 
 static int read_pending_timeout(const struct config_place *place, const char *value,
-                                struct reader *reader)
+                                struct config_reader *reader)
 {
     return config_read_duration(place, value, &reader->policy->pending_timeout);
 }
 
 static int read_use_within(const struct config_place *place, const char *value,
-                           struct reader *reader)
+                           struct config_reader *reader)
 {
     return config_read_duration(place, value, &reader->policy->use_within);
 }
 
-static int read_clock(const struct config_place *place, const char *value, struct reader *reader)
+static int read_clock(const struct config_place *place, const char *value,
+                      struct config_reader *reader)
 {
     static const char *const words[] = {
         [CLOCK_STARTS_AT_APPROVAL] = "approval", [CLOCK_STARTS_AT_FIRST_USE] = "first-use", NULL};
@@ -291,7 +261,8 @@ static int read_clock(const struct config_place *place, const char *value, struc
     return r;
 }
 
-static int read_hours(const struct config_place *place, const char *value, struct reader *reader)
+static int read_hours(const struct config_place *place, const char *value,
+                      struct config_reader *reader)
 {
     struct policy *policy = reader->policy;
     struct policy_hours hours, *more;
@@ -317,7 +288,7 @@ static int read_hours(const struct config_place *place, const char *value, struc
 }
 
 static int read_exclusive(const struct config_place *place, const char *value,
-                          struct reader *reader)
+                          struct config_reader *reader)
 {
     return config_read_bool(place, value, &reader->policy->exclusive);
 }
@@ -329,23 +300,25 @@ static int read_count(const struct config_place *place, const char *value, uint6
         return 0;
     }
     if (config_read_number(place, value, 1, COUNT_MAX, ret_count) != 0)
-        return config_fail_value(place, value,
-                                 "is not allowed; write a number from 1 to %d, or unlimited",
-                                 COUNT_MAX);
+        return config_fail_value(
+            place, value, "is not allowed; write a number from 1 to %d, or unlimited", COUNT_MAX);
     return 0;
 }
 
-static int read_uses(const struct config_place *place, const char *value, struct reader *reader)
+static int read_uses(const struct config_place *place, const char *value,
+                     struct config_reader *reader)
 {
     return read_count(place, value, &reader->policy->uses);
 }
 
-static int read_max_open(const struct config_place *place, const char *value, struct reader *reader)
+static int read_max_open(const struct config_place *place, const char *value,
+                         struct config_reader *reader)
 {
     return read_count(place, value, &reader->policy->max_open);
 }
 
-static int read_person(const struct config_place *place, const char *value, struct reader *reader)
+static int read_person(const struct config_place *place, const char *value,
+                       struct config_reader *reader)
 {
     static const char *const words[] = {
         [PERSON_IS_ACCOUNT] = "account", [PERSON_IS_KEY_OWNER] = "key", NULL};
@@ -357,10 +330,13 @@ static int read_person(const struct config_place *place, const char *value, stru
     return r;
 }
 
-static int read_on_end(const struct config_place *place, const char *value, struct reader *reader)
+static int read_on_end(const struct config_place *place, const char *value,
+                       struct config_reader *reader)
 {
-    static const char *const words[] = {
-        [ON_END_TERMINATE] = "terminate", [ON_END_WARN] = "warn", [ON_END_NOTHING] = "nothing", NULL};
+    static const char *const words[] = {[ON_END_TERMINATE] = "terminate",
+                                        [ON_END_WARN] = "warn",
+                                        [ON_END_NOTHING] = "nothing",
+                                        NULL};
     unsigned index;
     int r = config_read_word(place, value, words, &index);
 
@@ -370,7 +346,7 @@ static int read_on_end(const struct config_place *place, const char *value, stru
 }
 
 static int read_warn_before(const struct config_place *place, const char *value,
-                            struct reader *reader)
+                            struct config_reader *reader)
 {
     if (strcmp(value, "no") == 0) {
         reader->policy->warn_before = 0;
@@ -380,13 +356,13 @@ static int read_warn_before(const struct config_place *place, const char *value,
 }
 
 static int read_return_on_logout(const struct config_place *place, const char *value,
-                                 struct reader *reader)
+                                 struct config_reader *reader)
 {
     return config_read_bool(place, value, &reader->policy->return_on_logout);
 }
 
 static int read_survive_reboot(const struct config_place *place, const char *value,
-                               struct reader *reader)
+                               struct config_reader *reader)
 {
     return config_read_bool(place, value, &reader->policy->survive_reboot);
 }
@@ -425,17 +401,6 @@ static const struct {
     [KEY_SURVIVE_REBOOT] = {"survive-reboot", false, read_survive_reboot},
 };
 
-static struct config_place place_of(const struct reader *reader, enum policy_key key)
-{
-    return (struct config_place){
-        .file = reader->file,
-        .line = reader->lines[key] ? reader->lines[key] : reader->section->line,
-        .section = reader->section->name,
-        .key = keys[key].name,
-        .error = reader->error,
-    };
-}
-
 static int fail_unknown(const struct config_place *place)
 {
     char names[640] = "";
@@ -446,7 +411,7 @@ static int fail_unknown(const struct config_place *place)
     return config_fail(place, "there is no such key; there are%s", names);
 }
 
-static int read_key(struct reader *reader, const struct config_entry *entry)
+int config_read_key(struct config_reader *reader, const struct config_entry *entry)
 {
     struct config_place place = {.file = reader->file,
                                  .line = entry->line,
@@ -471,122 +436,13 @@ static int read_key(struct reader *reader, const struct config_entry *entry)
     return fail_unknown(&place);
 }
 
-/* A key that another one has made meaningless is an error: whoever wrote it expects something of it. */
-static int refuse_without(const struct reader *reader, enum policy_key key, const char *other)
+struct config_place config_place_of(const struct config_reader *reader, enum policy_key key)
 {
-    struct config_place place = place_of(reader, key);
-
-    if (reader->lines[key] == 0)
-        return 0;
-    return config_fail(&place, "means nothing with %s; leave one of the two out", other);
-}
-
-static int check_meaning(const struct reader *reader)
-{
-    static const enum policy_key about_approval[] = {KEY_APPROVERS, KEY_QUORUM, KEY_SELF_APPROVAL,
-                                                     KEY_PENDING_TIMEOUT};
-    const struct policy *policy = reader->policy;
-    int r = 0;
-
-    for (size_t i = 0; i < sizeof(about_approval) / sizeof(*about_approval) && r == 0; i++)
-        if (!policy->approval_required)
-            r = refuse_without(reader, about_approval[i], "approval = none");
-    if (r == 0 && policy->reason == NEED_NO)
-        r = refuse_without(reader, KEY_REASON_MIN_LENGTH, "reason = no");
-    if (r == 0 && policy->ticket == NEED_NO)
-        r = refuse_without(reader, KEY_TICKET_PATTERN, "ticket = no");
-    if (r == 0 && policy->clock == CLOCK_STARTS_AT_APPROVAL)
-        r = refuse_without(reader, KEY_USE_WITHIN, "clock = approval");
-    if (r == 0 && policy->on_end == ON_END_NOTHING)
-        r = refuse_without(reader, KEY_WARN_BEFORE, "on-end = nothing");
-    return r;
-}
-
-static int check_mandatory(const struct reader *reader)
-{
-    static const enum policy_key mandatory[] = {KEY_ACCOUNTS, KEY_REQUESTERS, KEY_APPROVERS};
-
-    for (size_t i = 0; i < sizeof(mandatory) / sizeof(*mandatory); i++) {
-        struct config_place place = place_of(reader, mandatory[i]);
-
-        if (reader->lines[mandatory[i]] != 0)
-            continue;
-        if (mandatory[i] != KEY_APPROVERS)
-            return config_fail(&place, "is missing; every policy needs it");
-        if (reader->policy->approval_required)
-            return config_fail(&place, "is missing; name who approves, or write approval = none");
-    }
-    return 0;
-}
-
-/* One of the two alone moves the other's default. */
-static int finish_durations(struct reader *reader)
-{
-    struct policy *policy = reader->policy;
-    struct config_place place = place_of(reader, KEY_DURATION);
-    char buffer[DURATION_TEXT_MAX];
-
-    if (policy->duration <= policy->max_duration)
-        return 0;
-    if (reader->lines[KEY_MAX_DURATION] == 0) {
-        policy->max_duration = policy->duration;
-        return 0;
-    }
-    if (reader->lines[KEY_DURATION] == 0) {
-        policy->duration = policy->max_duration;
-        return 0;
-    }
-    return config_fail(&place, "is longer than max-duration, which is %s",
-                       duration_format(policy->max_duration, buffer));
-}
-
-static int finish_quorum(struct reader *reader)
-{
-    struct config_place place = place_of(reader, KEY_QUORUM);
-    CLEANUP_FREE char *problem = NULL;
-    const char *quorum = reader->quorum ? reader->quorum : "1";
-    int r;
-
-    if (!reader->policy->approval_required)
-        return 0;
-    r = quorum_parse(quorum, &reader->policy->approvers, &reader->policy->quorum, &problem);
-    if (r == -EINVAL)
-        return config_fail_value(&place, quorum,
-                                 "cannot be read: %s; write a number, or GROUP:NUMBER joined by &, "
-                                 "| and parentheses, stages joined by then",
-                                 problem);
-    if (r < 0)
-        return config_out_of_memory(&place);
-    return 0;
-}
-
-int config_read_policy(const char *file, const struct config_section *section, const char *name,
-                       struct policy **ret_policy, struct error *error)
-{
-    CLEANUP_POLICY struct policy *policy = policy_new(name);
-    struct reader reader = {.file = file, .section = section, .error = error, .policy = policy};
-    int r = 0;
-
-    if (policy) {
-        policy->file = strdup(file);
-        policy->line = section->line;
-    }
-    if (!policy || !policy->file)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: out of memory", file);
-
-    for (size_t i = 0; i < section->n_entries && r == 0; i++)
-        r = read_key(&reader, &section->entries[i]);
-    if (r == 0)
-        r = check_meaning(&reader);
-    if (r == 0)
-        r = check_mandatory(&reader);
-    if (r == 0)
-        r = finish_durations(&reader);
-    if (r == 0)
-        r = finish_quorum(&reader);
-    if (r != 0)
-        return r;
-
-    *ret_policy = TAKE_PTR(policy);
-    return 0;
+    return (struct config_place){
+        .file = reader->file,
+        .line = reader->lines[key] ? reader->lines[key] : reader->section->line,
+        .section = reader->section->name,
+        .key = keys[key].name,
+        .error = reader->error,
+    };
 }

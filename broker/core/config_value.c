@@ -77,7 +77,10 @@ int config_read_word(const struct config_place *place, const char *value, const 
             return 0;
         }
         length += (size_t)snprintf(allowed + length, sizeof(allowed) - length, "%s%s",
-                                   i == 0 ? "" : names[i + 1] ? ", " : " or ", names[i]);
+                                   i == 0         ? ""
+                                   : names[i + 1] ? ", "
+                                                  : " or ",
+                                   names[i]);
     }
     return config_fail_value(place, value, "is not allowed; write %s", allowed);
 }
@@ -117,9 +120,8 @@ int config_read_number(const struct config_place *place, const char *value, uint
     uint64_t number;
 
     if (parse_number(value, strlen(value), &number) < 0 || number < min || number > max)
-        return config_fail_value(place, value,
-                                 "is not allowed; write a number from %" PRIu64 " to %" PRIu64, min,
-                                 max);
+        return config_fail_value(
+            place, value, "is not allowed; write a number from %" PRIu64 " to %" PRIu64, min, max);
     *ret_number = number;
     return 0;
 }
@@ -143,8 +145,9 @@ int config_check_name(const struct config_place *place, const char *name)
     if (*name == '\0')
         return config_fail(place, "a name is missing");
     if (*name == '-' || strpbrk(name, " \t:/*?!&|()<>\"'`=;#%,") || text_is_blank(name))
-        return config_fail_value(place, name, "is not a name; names have no blanks and none of "
-                                              ":/*?!&|()<>\"'`=;#%% in them");
+        return config_fail_value(place, name,
+                                 "is not a name; names have no blanks and none of "
+                                 ":/*?!&|()<>\"'`=;#%% in them");
     if (strspn(name, "0123456789") == strlen(name))
         return config_fail_value(place, name, "is a number; write uid:%s for a uid", name);
     return 0;
@@ -167,7 +170,8 @@ int config_read_list(const struct config_place *place, const char *value, config
         while (length > 0 && (part[length - 1] == ' ' || part[length - 1] == '\t'))
             part[--length] = '\0';
         if (length == 0)
-            return config_fail(place, "there is nothing between two commas or at an end of the list");
+            return config_fail(place,
+                               "there is nothing between two commas or at an end of the list");
         r = item(place, part, userdata);
     }
     return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Values of configuration keys: each function reads one kind of value, or fails with a sentence that
- * names the place, what is wrong and what is allowed. */
+/* Values of configuration keys: each function reads one kind of value, or fails with a sentence
+ * that names the place, what is wrong and what is allowed. */
 
 #include "core/config_document.h"
 #include "core/policy.h"
@@ -35,13 +35,14 @@ int config_read_word(const struct config_place *place, const char *value, const 
 int config_read_bool(const struct config_place *place, const char *value, bool *ret_bool);
 int config_read_number(const struct config_place *place, const char *value, uint64_t min,
                        uint64_t max, uint64_t *ret_number);
-int config_read_duration(const struct config_place *place, const char *value, uint64_t *ret_seconds);
+int config_read_duration(const struct config_place *place, const char *value,
+                         uint64_t *ret_seconds);
 
 /* The name of a user or group, without a %. */
 int config_check_name(const struct config_place *place, const char *name);
 
-/* Calls `item` for each part of a list with commas, blanks trimmed, until it returns other than 0. An
- * empty part is an error. */
+/* Calls `item` for each part of a list with commas, blanks trimmed, until it returns other than 0.
+ * An empty part is an error. */
 typedef int (*config_item)(const struct config_place *place, const char *item, void *userdata);
 int config_read_list(const struct config_place *place, const char *value, config_item item,
                      void *userdata);

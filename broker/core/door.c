@@ -271,7 +271,7 @@ static bool try_checkout(struct ledger *ledger, struct checkout *checkout,
         return false;
     if (checkout->state == STATE_APPROVED && checkout->use_by && !only_asks(login) &&
         checkout->start_at <= now->wall && now->wall < checkout->use_by &&
-        strcmp(checkout->boot_id, now->boot_id) == 0 &&
+        now->boot < checkout->end_boot && strcmp(checkout->boot_id, now->boot_id) == 0 &&
         first_use(ledger, checkout, login, now, &error) != 0) {
         say(verdict, VERDICT_REFUSED, "%s", error.text);
         return true;

@@ -57,6 +57,7 @@ static int find_pending(struct ledger *ledger, uint64_t id, uint64_t *ret_id, st
                                      .extends = id,
                                      .after = id,
                                      .person_uid = UID_UNSET,
+                                     .seen_by = UID_UNSET,
                                      .limit = 1};
     int r = store_list(ledger->store, &filter, &found);
 

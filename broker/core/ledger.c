@@ -279,11 +279,17 @@ int ledger_note(struct ledger *ledger, enum event_kind kind, const struct moment
 
 /* ---- windows and time ---- */
 
+/* The boot clock's reading when the wall clock, left alone, will be at that time. */
+static uint64_t boot_at(uint64_t wall, const struct moment *now)
+{
+    return now->boot + (wall > now->wall ? wall - now->wall : 0);
+}
+
 void checkout_open_window(struct checkout *checkout, uint64_t start, const struct moment *now)
 {
     checkout->start = start;
     checkout->end = start + checkout_granted_seconds(checkout);
-    checkout->end_boot = now->boot + (checkout->end > now->wall ? checkout->end - now->wall : 0);
+    checkout->end_boot = boot_at(checkout->end, now);
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
 }
 
@@ -299,6 +305,7 @@ void checkout_approve(struct checkout *checkout, const struct policy *policy,
         uint64_t from = checkout->start_at > now->wall ? checkout->start_at : now->wall;
 
         checkout->use_by = from + policy->use_within;
+        checkout->end_boot = boot_at(checkout->use_by, now);
     }
 }
 
@@ -311,10 +318,10 @@ bool checkout_starts_now(const struct checkout *checkout, const struct moment *n
 static int carry_over(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
                       struct error *error)
 {
-    if (checkout->start) {
-        checkout->end_boot =
-            now->boot + (checkout->end > now->wall ? checkout->end - now->wall : 0);
-    }
+    if (checkout->start)
+        checkout->end_boot = boot_at(checkout->end, now);
+    else if (checkout->use_by)
+        checkout->end_boot = boot_at(checkout->use_by, now);
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
     return ledger_storage_error(ledger,
                                 store_update_checkout(ledger->store, checkout, checkout->state),
@@ -363,8 +370,8 @@ static int age(struct ledger *ledger, struct checkout *checkout, const struct mo
 
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error)
 {
-    /* A second round sees what the first made due: a start whose end has already passed. */
-    for (int round = 0; round < 2; round++) {
+    /* A later round sees what an earlier one made due: carried over a reboot, started, over already. */
+    for (int round = 0; round < 3; round++) {
         CLEANUP_FREE uint64_t *ids = NULL;
         size_t count = 0;
         int r = store_due(ledger->store, now, &ids, &count);

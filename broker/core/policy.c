@@ -261,8 +261,9 @@ static int check_reason(const struct policy *policy, const char *reason, struct 
     return 0;
 }
 
-/* The whole ticket, that is: regexec(3) finds the leftmost, longest match. Anchors around the pattern
- * would not do, since its own `|` or an unmatched `)` could put an alternative outside of them. */
+/* The whole ticket, that is: regexec(3) finds the leftmost, longest match. Anchors around the
+ * pattern would not do, since its own `|` or an unmatched `)` could put an alternative outside of
+ * them. */
 static bool ticket_fits(const struct policy *policy, const char *ticket)
 {
     regmatch_t match;
@@ -280,9 +281,8 @@ static int check_ticket(const struct policy *policy, const char *ticket, struct 
         if (policy->ticket != NEED_REQUIRED)
             return 0;
         if (policy->ticket_pattern)
-            return error_set(error, ERROR_POLICY_REFUSED,
-                             "policy %s wants a ticket of the form %s", policy->name,
-                             policy->ticket_pattern);
+            return error_set(error, ERROR_POLICY_REFUSED, "policy %s wants a ticket of the form %s",
+                             policy->name, policy->ticket_pattern);
         return error_set(error, ERROR_POLICY_REFUSED, "policy %s wants a ticket", policy->name);
     }
     r = text_check("ticket", ticket, 1, LIMIT_TICKET, error);

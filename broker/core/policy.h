@@ -76,7 +76,7 @@ struct policy {
     struct principals exempt;
     bool approval_required; /* false: approval = none */
     struct principals approvers;
-    struct quorum *quorum;  /* never NULL where approval is required */
+    struct quorum *quorum; /* never NULL where approval is required */
     bool self_approval;
     enum policy_need reason;
     uint64_t reason_min_length; /* characters */
@@ -140,7 +140,8 @@ const char *policy_verdict_name(enum policy_verdict verdict);
 
 struct policy_answer {
     enum policy_verdict verdict;
-    const struct policy *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
+    const struct policy
+        *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
 };
 
 /* What one policy says to a question, by the first of its keys that does not fit. */
@@ -157,8 +158,8 @@ enum policy_match {
 enum policy_match policy_match(const struct policy *policy, const struct policy_question *question);
 
 /* First match in order decides. An account matches by name or, where known, by uid; uid 0 is always
- * root's. A policy whose matchers fit and that lists the person under `exempt` exempts before it asks
- * for `requesters`. Never fails. */
+ * root's. A policy whose matchers fit and that lists the person under `exempt` exempts before it
+ * asks for `requesters`. Never fails. */
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question);
 
@@ -166,7 +167,8 @@ struct policy_answer policy_decide(const struct policy_set *set,
  * requesters do not include alice"); the caller frees. NULL when out of memory. */
 char *policy_explain(const struct policy_set *set, const struct policy_question *question);
 
-/* Is this person among the principals? Tri-state: 1 yes, 0 no, -EAGAIN if the groups would be needed. */
+/* Is this person among the principals? Tri-state: 1 yes, 0 no, -EAGAIN if the groups would be
+ * needed. */
 int principals_include(const struct principals *principals, const struct identity *person);
 
 /* "bob or anyone in %security", for people; a range is "anyone with a uid from 1000 to 1999"; the
@@ -177,8 +179,8 @@ char *principals_sentence(const struct principals *principals);
 bool policy_in_hours(const struct policy *policy, uint64_t wall);
 
 /* Checks what a requester gives against the policy: reason, ticket, duration. *ret_seconds is the
- * duration to use (the default where asked is 0). A text that is NULL or "" was not given. Returns 0,
- * or ERROR_POLICY_REFUSED or ERROR_INVALID_ARGUMENT with a sentence that names the policy and what it
- * wants. */
+ * duration to use (the default where asked is 0). A text that is NULL or "" was not given. Returns
+ * 0, or ERROR_POLICY_REFUSED or ERROR_INVALID_ARGUMENT with a sentence that names the policy and
+ * what it wants. */
 int policy_check_request(const struct policy *policy, const char *reason, const char *ticket,
                          uint64_t asked_seconds, uint64_t *ret_seconds, struct error *error);

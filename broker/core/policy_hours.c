@@ -196,9 +196,10 @@ void policy_hours_clear(struct policy_hours *hours)
     hours->zone = NULL;
 }
 
-/* The C library knows zones other than the process's own only by way of TZ. systemd forks a child for
- * this; the broker has a single thread, so it swaps TZ and puts it back. The full path keeps TZDIR out
- * of it, and a file that has gone is refused, because tzset(3) would take UTC without a word. */
+/* The C library knows zones other than the process's own only by way of TZ. systemd forks a child
+ * for this; the broker has a single thread, so it swaps TZ and puts it back. The full path keeps
+ * TZDIR out of it, and a file that has gone is refused, because tzset(3) would take UTC without a
+ * word. */
 static int local_time(const char *zone, uint64_t wall, struct tm *ret_local)
 {
     char value[1 + sizeof(ZONES) + ZONE_MAX] = ":" MACHINE_ZONE;
@@ -228,7 +229,8 @@ static int local_time(const char *zone, uint64_t wall, struct tm *ret_local)
         r = -errno;
 
     /* Putting back a value that was there a moment ago needs no new memory in practice; if it fails
-     * all the same the process goes on with a zone that is not its own, which its logs only show. */
+     * all the same the process goes on with a zone that is not its own, which its logs only show.
+     */
     if (saved)
         (void)setenv("TZ", saved, 1);
     else

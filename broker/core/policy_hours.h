@@ -16,8 +16,8 @@ struct policy_hours {
 };
 
 /* Reads "[DAYS] HH:MM-HH:MM [ZONE]"; the zone must be one that the machine has (this looks at
- * /usr/share/zoneinfo). Returns 0, -ENOMEM, or -EINVAL with what is wrong in *ret_problem (a constant
- * string). */
+ * /usr/share/zoneinfo). Returns 0, -ENOMEM, or -EINVAL with what is wrong in *ret_problem (a
+ * constant string). */
 int policy_hours_parse(const char *text, struct policy_hours *ret_hours, const char **ret_problem);
 void policy_hours_clear(struct policy_hours *hours);
 

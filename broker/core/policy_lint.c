@@ -105,8 +105,8 @@ static bool takes_sources(const struct policy *earlier, const struct policy *lat
     return true;
 }
 
-/* The policy before number `index` that leaves it nothing of this account; NULL if there is none. Seen
- * one by one: what several take together is not. */
+/* The policy before number `index` that leaves it nothing of this account; NULL if there is none.
+ * Seen one by one: what several take together is not. */
 static const struct policy *taker_of(const struct policy_set *set, size_t index,
                                      const struct policy_account *account)
 {
@@ -205,13 +205,15 @@ static int lint_policy(struct linter *linter, size_t index)
         const struct principal *approver = &policy->approvers.items[i];
 
         if (!approver->is_group && !approver->is_range && strcmp(approver->name, "root") == 0)
-            r = tell(linter, policy, "names root as an approver, whose approvals are refused: "
-                                     "approvers are persons");
+            r = tell(linter, policy,
+                     "names root as an approver, whose approvals are refused: "
+                     "approvers are persons");
     }
     if (r == 0 && policy->approval_required)
         r = lint_quorum(linter, policy);
     if (r == 0 && policy->person == PERSON_IS_KEY_OWNER && (policy->doors & DOOR_SSH) == 0)
-        r = tell(linter, policy, "has person = key, which only the door ssh knows, and not that door");
+        r = tell(linter, policy,
+                 "has person = key, which only the door ssh knows, and not that door");
     return r;
 }
 

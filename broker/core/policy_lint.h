@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What is allowed, but can hardly be meant. Sees what can be seen without the name service; whether the
- * names exist and the groups have members is the caller's to find out. Pure. */
+/* What is allowed, but can hardly be meant. Sees what can be seen without the name service; whether
+ * the names exist and the groups have members is the caller's to find out. Pure. */
 
 #include "core/policy.h"
 

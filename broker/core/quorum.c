@@ -50,8 +50,8 @@ static term_set terms_of(const struct quorum *quorum, const struct principals *a
     return terms;
 }
 
-/* People and the terms that they fill: a bipartite matching that is always the largest for the people
- * so far. More than QUORUM_APPROVALS_MAX of them are never matched, so no more are kept. */
+/* People and the terms that they fill: a bipartite matching that is always the largest for the
+ * people so far. More than QUORUM_APPROVALS_MAX of them are never matched, so no more are kept. */
 struct matching {
     const struct quorum *quorum;
     term_set wanted;
@@ -122,8 +122,9 @@ static unsigned approvals_of(const struct quorum *quorum, term_set terms)
 }
 
 /* What the approvals of one stage have come to. Only those are kept that fill a term in one of its
- * choices; such a one also grows the matching over all terms of the stage (what those before it reach
- * in all terms they also reach in fewer), so there are never more than the terms ask for together. */
+ * choices; such a one also grows the matching over all terms of the stage (what those before it
+ * reach in all terms they also reach in fewer), so there are never more than the terms ask for
+ * together. */
 struct pool {
     term_set could[QUORUM_APPROVALS_MAX];
     size_t count;
@@ -155,8 +156,8 @@ static size_t stage_needs(const struct quorum *quorum, const struct quorum_stage
     return fewest;
 }
 
-/* The term of the stage that one more approver would fill: of the choice that is then nearest to being
- * filled. NULL if none. */
+/* The term of the stage that one more approver would fill: of the choice that is then nearest to
+ * being filled. NULL if none. */
 static const struct quorum_term *stage_term(const struct quorum *quorum,
                                             const struct quorum_stage *stage,
                                             const struct pool *pool, term_set could)
@@ -180,8 +181,8 @@ static const struct quorum_term *stage_term(const struct quorum *quorum,
     return found;
 }
 
-/* Goes through the approvals in order. An approval that fills nothing in the stage that is asked when
- * it comes is passed over. */
+/* Goes through the approvals in order. An approval that fills nothing in the stage that is asked
+ * when it comes is passed over. */
 static size_t walk(const struct quorum *quorum, const struct principals *approvers,
                    const struct approval *approvals, size_t n_approvals, struct pool *ret_pool)
 {
@@ -259,8 +260,8 @@ bool quorum_reachable(const struct quorum *quorum, const struct principals *appr
 
     if (!quorum)
         return false;
-    /* Who has approved in one stage cannot do so in the next, so the stages are filled together, for
-     * every combination of their choices. */
+    /* Who has approved in one stage cannot do so in the next, so the stages are filled together,
+     * for every combination of their choices. */
     for (;;) {
         term_set wanted = 0;
         size_t stage = 0;

@@ -14,8 +14,8 @@
 struct quorum;
 struct principals;
 
-/* Parses. A GROUP must be a group or a user among the approvers. Returns 0, -ENOMEM, or -EINVAL with
- * a sentence in *ret_problem (the caller frees) that quotes the offending part. */
+/* Parses. A GROUP must be a group or a user among the approvers. Returns 0, -ENOMEM, or -EINVAL
+ * with a sentence in *ret_problem (the caller frees) that quotes the offending part. */
 int quorum_parse(const char *text, const struct principals *approvers, struct quorum **ret_quorum,
                  char **ret_problem);
 struct quorum *quorum_free(struct quorum *quorum);
@@ -23,7 +23,8 @@ DEFINE_CLEANUP(struct quorum *, quorum, quorum_free);
 #define CLEANUP_QUORUM CLEANUP(cleanup_quorum)
 
 /* One approval that counts: by whom, in the order of time. Identities carry today's groups: who has
- * left the group since fills no term of it. The caller has left out requester, uid 0 and doubles. */
+ * left the group since fills no term of it. The caller has left out requester, uid 0 and doubles.
+ */
 struct approval {
     const struct identity *approver;
     uint64_t time;

@@ -108,7 +108,8 @@ static int find_name(struct parser *parser, const char *name, enum term_kind *re
     if (marked)
         user = false;
     if (group && user)
-        return fail(parser, "'%s' is a user and a group among the approvers; write %%%s for the group",
+        return fail(parser,
+                    "'%s' is a user and a group among the approvers; write %%%s for the group",
                     name, bare);
     if (!group && !user)
         return fail(parser, "'%s' is not among the approvers", name);
@@ -132,7 +133,8 @@ static int add_term(struct parser *parser, const char *word, size_t length)
 
     needed = parse_count(count, length - (size_t)(count - word));
     if (needed == 0)
-        return fail(parser, "'%.*s' is neither a number nor GROUP:NUMBER with a number from 1 to %d",
+        return fail(parser,
+                    "'%.*s' is neither a number nor GROUP:NUMBER with a number from 1 to %d",
                     (int)length, word, QUORUM_APPROVALS_MAX);
     if (needed + parser->approvals > QUORUM_APPROVALS_MAX)
         return fail(parser, "asks for more than %d approvals in all", QUORUM_APPROVALS_MAX);
@@ -183,7 +185,8 @@ static int parse_single(struct parser *parser, struct choices *ret_choices)
     } else {
         length = word_length(parser);
         if (length == 0 || at_then(parser))
-            return fail(parser, *parser->at ? "lacks a term before '%s'" : "lacks a term at its end%s",
+            return fail(parser,
+                        *parser->at ? "lacks a term before '%s'" : "lacks a term at its end%s",
                         parser->at);
         r = add_term(parser, parser->at, length);
         if (r < 0)

@@ -3,9 +3,9 @@
 
 /* What quorum_parse.c makes and quorum.c evaluates.
  *
- * An expression of `&` and `|` is kept as its alternatives: the sets of terms of which one set must be
- * filled. Whether the people at hand can fill a set is then a question of bipartite matching, which
- * has an exact answer, and the number of sets is capped when the expression is read. */
+ * An expression of `&` and `|` is kept as its alternatives: the sets of terms of which one set must
+ * be filled. Whether the people at hand can fill a set is then a question of bipartite matching,
+ * which has an exact answer, and the number of sets is capped when the expression is read. */
 
 #include "core/policy.h"
 #include "core/quorum.h"

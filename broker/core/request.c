@@ -13,9 +13,6 @@
 /* Seconds that a clock may go back before it is called set back: what NTP does is less. */
 #define CLOCK_TOLERANCE 60
 
-static const uint32_t open_states =
-    1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
-
 /* ---- could anybody approve it? ---- */
 
 /* People who might, with the groups that the approvers' groups say; names and groups are borrowed. */
@@ -82,10 +79,12 @@ static int find_candidates(const struct policy *policy, const struct identity *p
             candidates->complete = false;
             continue;
         }
-        r = approver->is_group ? roster_members(roster, approver->name, &members) : 0;
+        bool incomplete = false;
+
+        r = approver->is_group ? roster_members(roster, approver->name, &members, &incomplete) : 0;
         if (r == -EAGAIN)
             wait = true;
-        else if (r < 0 && r != -ENOENT)
+        else if (incomplete || (r < 0 && r != -ENOENT))
             candidates->complete = false;
         if (r < 0)
             continue;
@@ -128,37 +127,32 @@ static int check_approvers(const struct policy *policy, const struct identity *p
 static int check_caps(struct ledger *ledger, const struct draft *draft, const struct moment *now,
                       struct error *error)
 {
-    uint64_t open = 0, pending = 0, recent = 0, all = 0;
-    uid_t uid = draft->person->uid;
-    int r = store_count(ledger->store, uid, open_states, 0, &open);
+    struct tally tally = {0};
+    /* Up to now: what was filed before the clock was set back is not of this minute. */
+    int r = store_tally(ledger->store, draft->person->uid, now->wall > 60 ? now->wall - 60 : 0,
+                        now->wall, &tally);
 
-    if (r == 0)
-        r = store_count(ledger->store, uid, 1u << STATE_PENDING, 0, &pending);
-    if (r == 0)
-        r = store_count(ledger->store, uid, 0, now->wall > 60 ? now->wall - 60 : 0, &recent);
-    if (r == 0)
-        r = store_count(ledger->store, UID_UNSET, 1u << STATE_PENDING, 0, &all);
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    if (!draft->extends && draft->policy->max_open && open >= draft->policy->max_open)
+    if (!draft->extends && draft->policy->max_open && tally.open >= draft->policy->max_open)
         return error_set(error, ERROR_LIMIT_REACHED,
                          "policy %s allows %llu open requests and check-outs at a time and you have "
                          "%llu: cancel or check in one first (checkoutctl list --mine)",
                          draft->policy->name, (unsigned long long)draft->policy->max_open,
-                         (unsigned long long)open);
-    if (pending >= LIMIT_PENDING_PERSON)
+                         (unsigned long long)tally.open);
+    if (tally.pending >= LIMIT_PENDING_PERSON)
         return error_set(error, ERROR_LIMIT_REACHED,
                          "you have %llu requests waiting, which is the most that one person may: "
                          "cancel some first (checkoutctl list --mine)",
-                         (unsigned long long)pending);
-    if (recent >= LIMIT_REQUESTS_PER_MINUTE)
+                         (unsigned long long)tally.pending);
+    if (tally.recent >= LIMIT_REQUESTS_PER_MINUTE)
         return error_set(error, ERROR_LIMIT_REACHED,
                          "you have filed %llu requests within a minute: wait a little",
-                         (unsigned long long)recent);
-    if (all >= LIMIT_PENDING_TOTAL)
+                         (unsigned long long)tally.recent);
+    if (tally.pending_all >= LIMIT_PENDING_TOTAL)
         return error_set(error, ERROR_LIMIT_REACHED,
                          "%llu requests are waiting on this host, which is the most it takes",
-                         (unsigned long long)all);
+                         (unsigned long long)tally.pending_all);
     return 0;
 }
 

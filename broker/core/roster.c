@@ -24,6 +24,9 @@ static bool entry_fits(const struct roster_entry *entry, enum roster_kind kind, 
 {
     if (entry->kind != kind || (groups && !entry->groups))
         return false;
+    /* Whose groups could not be told may still be known without them. */
+    if (!groups && entry->groups && entry->answered && entry->error < 0 && entry->error != -ENOENT)
+        return false;
     return kind == ROSTER_UID ? entry->uid == uid : strcmp(entry->name, name) == 0;
 }
 
@@ -76,12 +79,15 @@ int roster_uid(struct roster *roster, uid_t uid, bool groups, const struct ident
     return r;
 }
 
-int roster_members(struct roster *roster, const char *group, char *const **ret_members)
+int roster_members(struct roster *roster, const char *group, char *const **ret_members,
+                   bool *ret_incomplete)
 {
     struct roster_entry *entry;
     int r = find(roster, ROSTER_MEMBERS, group, UID_UNSET, true, &entry);
 
-    if (r == 0)
-        *ret_members = entry->members;
-    return r;
+    if (r < 0)
+        return r;
+    *ret_members = entry->members;
+    *ret_incomplete = entry->incomplete;
+    return 0;
 }

@@ -361,6 +361,8 @@ int terminals_tell(struct terminals *terminals, const struct checkout *checkout,
 
 void terminals_sink(const struct event *event, void *userdata)
 {
-    if (event->kind == EVENT_REQUESTED && event->checkout && event->state_new == STATE_PENDING)
+    /* A decision may have brought the next stage of the quorum to its turn. */
+    if ((event->kind == EVENT_REQUESTED || event->kind == EVENT_DECISION) && event->checkout &&
+        event->state_new == STATE_PENDING)
         (void)terminals_tell(userdata, event->checkout, false);
 }

@@ -121,16 +121,6 @@ int waiters_add(struct waiters *waiters, uint64_t checkout_id, uint64_t seconds,
     return 0;
 }
 
-bool waiters_has(const struct waiters *waiters, uint64_t checkout_id)
-{
-    const struct waiter *waiter;
-
-    LIST_FOREACH(waiter, &waiters->all, link)
-    if (waiter->checkout_id == checkout_id)
-        return true;
-    return false;
-}
-
 void waiters_sink(const struct event *event, void *userdata)
 {
     struct waiters *waiters = userdata;

@@ -22,8 +22,5 @@ int waiters_add(struct waiters *waiters, uint64_t checkout_id, uint64_t seconds,
                 void *userdata, struct waiter **ret_waiter);
 void waiter_cancel(struct waiter *waiter); /* NULL is fine; wake is not called */
 
-/* Does anybody wait for this one? */
-bool waiters_has(const struct waiters *waiters, uint64_t checkout_id);
-
 /* An event_sink; userdata is the struct waiters. */
 void waiters_sink(const struct event *event, void *userdata);

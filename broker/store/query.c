@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/rows.h"
@@ -16,15 +17,15 @@ void checkouts_clear(struct checkouts *checkouts)
 /* Makes room for one more in an array that doubles; items is a pointer to the array's pointer. */
 static int grow(void *items, size_t count, size_t size)
 {
-    void **array = items;
-    void *grown;
+    void *array, *grown;
 
     if (count & (count - 1)) /* room is made at 0, 1, 2, 4, 8 … */
         return 0;
-    grown = reallocarray(*array, count ? 2 * count : 1, size);
+    memcpy(&array, items, sizeof(array)); /* a pointer of another type is read as bytes only */
+    grown = reallocarray(array, count ? 2 * count : 1, size);
     if (!grown)
         return -ENOMEM;
-    *array = grown;
+    memcpy(items, &grown, sizeof(grown));
     return 0;
 }
 
@@ -42,12 +43,6 @@ static int bind_name(sqlite3_stmt *statement, int at, const char *name)
 {
     return name ? sqlite3_bind_text(statement, at, name, -1, SQLITE_STATIC)
                 : sqlite3_bind_null(statement, at);
-}
-
-static int bind_uid(sqlite3_stmt *statement, int at, uid_t uid)
-{
-    return uid == UID_UNSET ? sqlite3_bind_null(statement, at)
-                            : sqlite3_bind_int64(statement, at, uid);
 }
 
 /* Binds the names of the states in the mask from `first` on, as often as there are states. */
@@ -342,28 +337,101 @@ int store_lapsing(struct store *store, uint64_t after, uint64_t until,
     return read_checkouts(store, statement, ret_checkouts);
 }
 
+/* Parameters of a list's statement. Every number up to the highest can be bound, used or not. */
+enum {
+    LIST_PERSON = 1,
+    LIST_ACCOUNT,
+    LIST_SINCE,
+    LIST_UNTIL,
+    LIST_AFTER,
+    LIST_APPROVER,
+    LIST_PERSON_UID,
+    LIST_EXTENDS,
+    LIST_SEEN_BY,
+    LIST_LIMIT,
+    LIST_STATES, /* and as many more as there are states */
+};
+
+static const uint32_t open_states =
+    1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
+
+static void write_states(FILE *out, uint32_t states)
+{
+    unsigned count = (unsigned)__builtin_popcount(states);
+
+    /* Where most of the history fits, going through it in order finds a page sooner than sorting what an
+     * index says; the + keeps SQLite from the index. */
+    fprintf(out, " AND %sstate IN (", count > 1 && (states & ~open_states) ? "+" : "");
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "%s?%u", i ? ", " : "", LIST_STATES + i);
+    fputc(')', out);
+}
+
+/* Only what is asked for: a condition that is switched off by a parameter keeps SQLite from every index. */
+static char *list_text(const struct checkout_filter *filter)
+{
+    CLEANUP_FREE char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    fprintf(out, "SELECT id, {checkout} FROM checkout WHERE id > ?%d", LIST_AFTER);
+    if (filter->person)
+        fprintf(out, " AND person = ?%d", LIST_PERSON);
+    if (filter->account)
+        fprintf(out, " AND account = ?%d", LIST_ACCOUNT);
+    if (filter->states)
+        write_states(out, filter->states);
+    if (filter->since)
+        fprintf(out, " AND requested >= ?%d", LIST_SINCE);
+    if (filter->until && filter->until <= INT64_MAX)
+        fprintf(out, " AND requested < ?%d", LIST_UNTIL);
+    if (filter->approver)
+        fprintf(out, " AND id IN (SELECT checkout FROM decision WHERE actor = ?%d)", LIST_APPROVER);
+    if (filter->person_uid != UID_UNSET)
+        fprintf(out, " AND person_uid = ?%d", LIST_PERSON_UID);
+    if (filter->extends)
+        fprintf(out, " AND extends > 0 AND extends = ?%d", LIST_EXTENDS);
+    if (filter->seen_by != UID_UNSET)
+        fprintf(out,
+                " AND id IN (SELECT id FROM checkout WHERE person_uid = ?%d"
+                " UNION ALL SELECT checkout FROM decision WHERE actor_uid = ?%d)",
+                LIST_SEEN_BY, LIST_SEEN_BY);
+    fprintf(out, " ORDER BY id LIMIT ?%d", LIST_LIMIT);
+    if (fclose(out) != 0)
+        return NULL;
+    return TAKE_PTR(text);
+}
+
 int store_list(struct store *store, const struct checkout_filter *filter,
                struct checkouts *ret_checkouts)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = NULL;
-    int r = store_statement(store, STATEMENT_LIST, &statement);
+    CLEANUP_FINALIZE sqlite3_stmt *statement = NULL;
+    CLEANUP_FREE char *text = NULL;
+    int r;
 
-    if (r < 0)
-        return r;
-    if (filter->after > INT64_MAX || filter->since > INT64_MAX) {
+    if (filter->after > INT64_MAX || filter->since > INT64_MAX || filter->extends > INT64_MAX) {
         *ret_checkouts = (struct checkouts){0};
         return 0;
     }
-    if (bind_name(statement, 1, filter->person) != SQLITE_OK ||
-        bind_name(statement, 2, filter->account) != SQLITE_OK ||
-        bind_states(statement, 3, filter->states) != SQLITE_OK ||
-        bind_id(statement, 13, filter->since) != SQLITE_OK ||
-        bind_id(statement, 14, filter->until > INT64_MAX ? 0 : filter->until) != SQLITE_OK ||
-        bind_id(statement, 15, filter->after) != SQLITE_OK ||
-        bind_name(statement, 16, filter->approver) != SQLITE_OK ||
-        bind_uid(statement, 17, filter->person_uid) != SQLITE_OK ||
-        bind_id(statement, 18, filter->extends) != SQLITE_OK ||
-        bind_id(statement, 19, filter->limit) != SQLITE_OK)
+    text = list_text(filter);
+    if (!text)
+        return -ENOMEM;
+    r = store_prepare(store, text, 0, &statement);
+    if (r < 0)
+        return r;
+    if (bind_name(statement, LIST_PERSON, filter->person) != SQLITE_OK ||
+        bind_name(statement, LIST_ACCOUNT, filter->account) != SQLITE_OK ||
+        bind_id(statement, LIST_SINCE, filter->since) != SQLITE_OK ||
+        bind_id(statement, LIST_UNTIL, filter->until) != SQLITE_OK ||
+        bind_id(statement, LIST_AFTER, filter->after) != SQLITE_OK ||
+        bind_name(statement, LIST_APPROVER, filter->approver) != SQLITE_OK ||
+        bind_id(statement, LIST_PERSON_UID, filter->person_uid) != SQLITE_OK ||
+        bind_id(statement, LIST_EXTENDS, filter->extends) != SQLITE_OK ||
+        bind_id(statement, LIST_SEEN_BY, filter->seen_by) != SQLITE_OK ||
+        bind_id(statement, LIST_LIMIT, filter->limit) != SQLITE_OK ||
+        bind_states(statement, LIST_STATES, filter->states) != SQLITE_OK)
         return -EIO;
     return read_checkouts(store, statement, ret_checkouts);
 }
@@ -426,18 +494,23 @@ int store_next_due(struct store *store, const struct moment *now, uint64_t *ret_
     return r;
 }
 
-int store_count(struct store *store, uid_t person_uid, uint32_t states, uint64_t since,
-                uint64_t *ret_count)
+int store_tally(struct store *store, uid_t person_uid, uint64_t since, uint64_t until,
+                struct tally *ret_tally)
 {
     CLEANUP_RESET sqlite3_stmt *statement = NULL;
-    int r = store_statement(store, STATEMENT_COUNT_OF, &statement);
+    int r = store_statement(store, STATEMENT_TALLY, &statement);
 
     if (r < 0)
         return r;
-    if (bind_uid(statement, 1, person_uid) != SQLITE_OK ||
-        bind_states(statement, 2, states) != SQLITE_OK || bind_id(statement, 12, since) != SQLITE_OK)
+    if (bind_id(statement, 1, person_uid) != SQLITE_OK ||
+        bind_id(statement, 2, since) != SQLITE_OK || bind_id(statement, 3, until) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
         return -EIO;
-    return read_number(statement, ret_count);
+    *ret_tally = (struct tally){.open = (uint64_t)sqlite3_column_int64(statement, 0),
+                                .pending = (uint64_t)sqlite3_column_int64(statement, 1),
+                                .recent = (uint64_t)sqlite3_column_int64(statement, 2),
+                                .pending_all = (uint64_t)sqlite3_column_int64(statement, 3)};
+    return 0;
 }
 
 int store_put_policy(struct store *store, const char *digest, uint64_t loaded, const char *text)

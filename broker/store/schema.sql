@@ -43,8 +43,19 @@ CREATE TABLE checkout (
 -- The doors' question, and what time must look at: only what is not final.
 CREATE INDEX checkout_open ON checkout (person_uid, account_uid)
     WHERE state IN ('pending', 'approved', 'active');
+CREATE INDEX checkout_held ON checkout (account_uid) WHERE state IN ('approved', 'active');
+CREATE INDEX checkout_lapses ON checkout (lapses) WHERE state = 'pending';
+CREATE INDEX checkout_starts ON checkout (start_at) WHERE state = 'approved' AND use_by = 0;
+CREATE INDEX checkout_unused ON checkout (use_by) WHERE state = 'approved' AND use_by > 0;
+CREATE INDEX checkout_ends ON checkout ("end") WHERE state = 'active';
+CREATE INDEX checkout_boots ON checkout (boot_id, end_boot) WHERE state IN ('approved', 'active');
+
+-- Caps and lists.
+CREATE INDEX checkout_recent ON checkout (person_uid, requested);
 CREATE INDEX checkout_by_state ON checkout (state, id);
-CREATE INDEX checkout_by_person ON checkout (person_uid, requested);
+CREATE INDEX checkout_by_person ON checkout (person, id);
+CREATE INDEX checkout_by_account ON checkout (account, id);
+CREATE INDEX checkout_extensions ON checkout (extends, id) WHERE extends > 0;
 
 CREATE TABLE decision (
     checkout       INTEGER NOT NULL REFERENCES checkout (id),
@@ -57,8 +68,10 @@ CREATE TABLE decision (
     seconds        INTEGER NOT NULL,
     start          INTEGER NOT NULL,
     term           TEXT,
-    PRIMARY KEY (checkout, actor_uid)
+    PRIMARY KEY (checkout, actor_uid, verdict)
 ) STRICT;
+CREATE INDEX decision_by_actor ON decision (actor);
+CREATE INDEX decision_by_uid ON decision (actor_uid);
 
 CREATE TABLE session (
     session       TEXT    PRIMARY KEY,
@@ -75,6 +88,7 @@ CREATE TABLE session (
     closed        INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX session_by_checkout ON session (checkout);
+CREATE INDEX session_open ON session (pid, service) WHERE closed = 0;
 
 CREATE TABLE audit (
     seq      INTEGER PRIMARY KEY,

@@ -49,36 +49,37 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " AND state IN ('pending', 'approved', 'active') ORDER BY id",
     [STATEMENT_HOLDERS] = "SELECT id, {checkout} FROM checkout WHERE account_uid = ?1"
                           " AND state IN ('approved', 'active') ORDER BY id",
-    /* ?3 to ?12: the states that are asked for, the rest NULL */
-    [STATEMENT_LIST] =
-        "SELECT id, {checkout} FROM checkout"
-        " WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR account = ?2)"
-        " AND (?3 IS NULL OR state IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))"
-        " AND (?13 = 0 OR requested >= ?13) AND (?14 = 0 OR requested < ?14) AND id > ?15"
-        " AND (?16 IS NULL OR id IN (SELECT checkout FROM decision WHERE actor = ?16))"
-        " AND (?17 IS NULL OR person_uid = ?17) AND (?18 = 0 OR extends = ?18)"
-        " ORDER BY id LIMIT ?19",
+    /* One range of one index for each: what is over costs nothing, however much there is of it. */
     [STATEMENT_DUE] =
         "SELECT id FROM checkout WHERE state = 'pending' AND lapses <= ?1"
-        " UNION SELECT id FROM checkout WHERE state = 'approved' AND"
-        "  (CASE use_by WHEN 0 THEN start_at ELSE use_by END <= ?1"
-        "   OR (boot_id != ?3 AND NOT survive_reboot))"
-        " UNION SELECT id FROM checkout WHERE state = 'active' AND"
-        "  (\"end\" <= ?1 OR (boot_id = ?3 AND end_boot <= ?2)"
-        "   OR (boot_id != ?3 AND NOT survive_reboot))"
+        " UNION SELECT id FROM checkout WHERE state = 'approved' AND use_by = 0 AND start_at <= ?1"
+        " UNION SELECT id FROM checkout WHERE state = 'approved' AND use_by > 0 AND use_by <= ?1"
+        " UNION SELECT id FROM checkout WHERE state = 'active' AND \"end\" <= ?1"
+        " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id = ?3"
+        "  AND end_boot > 0 AND end_boot <= ?2"
+        " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id < ?3"
+        " UNION SELECT id FROM checkout WHERE state IN ('approved', 'active') AND boot_id > ?3"
         " ORDER BY 1",
     [STATEMENT_LAPSING] = "SELECT id, {checkout} FROM checkout WHERE state = 'pending'"
                           " AND lapses > ?1 AND lapses <= ?2 ORDER BY id",
     [STATEMENT_NEXT_WALL] =
-        "SELECT min(at) FROM (SELECT lapses AS at FROM checkout WHERE state = 'pending'"
-        " UNION ALL SELECT CASE use_by WHEN 0 THEN start_at ELSE use_by END"
-        "  FROM checkout WHERE state = 'approved'"
-        " UNION ALL SELECT \"end\" FROM checkout WHERE state = 'active') WHERE at > ?1",
-    [STATEMENT_NEXT_BOOT] = "SELECT min(end_boot) FROM checkout WHERE state = 'active'"
-                            " AND boot_id = ?2 AND end_boot > ?1",
-    [STATEMENT_COUNT_OF] =
-        "SELECT count(*) FROM checkout WHERE (?1 IS NULL OR person_uid = ?1) AND requested >= ?12"
-        " AND (?2 IS NULL OR state IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+        "SELECT min(at) FROM ("
+        " SELECT min(lapses) AS at FROM checkout WHERE state = 'pending' AND lapses > ?1"
+        " UNION ALL SELECT min(start_at) FROM checkout"
+        "  WHERE state = 'approved' AND use_by = 0 AND start_at > ?1"
+        " UNION ALL SELECT min(use_by) FROM checkout"
+        "  WHERE state = 'approved' AND use_by > 0 AND use_by > ?1"
+        " UNION ALL SELECT min(\"end\") FROM checkout WHERE state = 'active' AND \"end\" > ?1)",
+    [STATEMENT_NEXT_BOOT] = "SELECT min(end_boot) FROM checkout"
+                            " WHERE state IN ('approved', 'active') AND boot_id = ?2"
+                            " AND end_boot > ?1",
+    [STATEMENT_TALLY] =
+        "SELECT (SELECT count(*) FROM checkout WHERE person_uid = ?1"
+        "  AND state IN ('pending', 'approved', 'active')),"
+        " (SELECT count(*) FROM checkout WHERE person_uid = ?1"
+        "  AND state IN ('pending', 'approved', 'active') AND state = 'pending'),"
+        " (SELECT count(*) FROM checkout WHERE person_uid = ?1 AND requested BETWEEN ?2 AND ?3),"
+        " (SELECT count(*) FROM checkout WHERE state = 'pending')",
     [STATEMENT_PUT_POLICY] = "INSERT OR IGNORE INTO policy (digest, loaded, text)"
                              " VALUES (?1, ?2, ?3)",
     [STATEMENT_POLICY_AT] =
@@ -139,19 +140,28 @@ static char *expand(const char *text)
     return TAKE_PTR(expanded);
 }
 
+int store_prepare(struct store *store, const char *template, unsigned flags,
+                  sqlite3_stmt **ret_statement)
+{
+    CLEANUP_FREE char *text = expand(template);
+
+    if (!text)
+        return -ENOMEM;
+    return sqlite3_prepare_v3(store->database, text, -1, flags, ret_statement, NULL) == SQLITE_OK
+               ? 0
+               : -EIO;
+}
+
 int store_statement(struct store *store, enum statement_id id, sqlite3_stmt **ret_statement)
 {
-    if (!store->statements[id]) {
-        CLEANUP_FREE char *text = expand(statement_texts[id]);
+    int r = store->statements[id]
+                ? 0
+                : store_prepare(store, statement_texts[id], SQLITE_PREPARE_PERSISTENT,
+                                &store->statements[id]);
 
-        if (!text)
-            return -ENOMEM;
-        if (sqlite3_prepare_v3(store->database, text, -1, SQLITE_PREPARE_PERSISTENT,
-                               &store->statements[id], NULL) != SQLITE_OK)
-            return -EIO;
-    }
-    *ret_statement = store->statements[id];
-    return 0;
+    if (r == 0)
+        *ret_statement = store->statements[id];
+    return r;
 }
 
 int store_run(struct store *store, sqlite3_stmt *statement)
@@ -256,6 +266,22 @@ static int open_database(struct store *store, const char *path)
     return execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }
 
+/* What a crash left of a ledger that was being made: SQLite would take a log for the new one's. */
+static int remove_draft(const char *draft)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (asprintf(&path, "%s%s", draft, suffixes[i]) < 0)
+            return -ENOMEM;
+        if (unlink(path) < 0 && errno != ENOENT)
+            return -errno;
+    }
+    return 0;
+}
+
 /* A new ledger is made under another name and appears whole or not at all: an empty file at the
  * ledger's own name is therefore always damage. */
 static int create(const char *path, const char *directory)
@@ -268,8 +294,9 @@ static int create(const char *path, const char *directory)
 
     if (!store || asprintf(&draft, "%s.new", path) < 0)
         return -ENOMEM;
-    if (unlink(draft) < 0 && errno != ENOENT)
-        return -errno;
+    r = remove_draft(draft);
+    if (r < 0)
+        return r;
     fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || directory_fd < 0)
@@ -287,7 +314,8 @@ static int create(const char *path, const char *directory)
     if (r < 0)
         return r;
     store = store_free(store);
-    if (fsync(fd) < 0 || rename(draft, path) < 0 || fsync(directory_fd) < 0)
+    if (fsync(fd) < 0 || renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) < 0 ||
+        fsync(directory_fd) < 0)
         return -errno;
     return 0;
 }
@@ -300,8 +328,53 @@ static int refuse(struct error *error, const char *path, const char *problem)
                      path, problem);
 }
 
+/* SQLite would play the log of a ledger that has gone into the new one. */
+static int check_no_log(const char *path, struct error *error)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        CLEANUP_FREE char *log = NULL;
+        struct stat file;
+
+        if (asprintf(&log, "%s%s", path, suffixes[i]) < 0)
+            return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
+        if (lstat(log, &file) == 0 || errno != ENOENT)
+            return error_set(error, ERROR_STORAGE_FAILED,
+                             "the ledger %s has gone, but its log %s is there: restore both from a "
+                             "backup or move the log away too, then start the broker again",
+                             path, log);
+    }
+    return 0;
+}
+
+static uint32_t big_endian(const unsigned char bytes[4])
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Looked at before SQLite opens it, which changes what it opens: it makes a database of a file of a few
+ * bytes, and WAL lasts. Offsets: https://sqlite.org/fileformat2.html#the_database_header */
+static int check_header(const char *path, struct error *error)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    unsigned char header[100];
+
+    if (fd < 0)
+        return refuse(error, path, strerror(errno));
+    if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
+        memcmp(header, "SQLite format 3", 16) != 0)
+        return refuse(error, path, "is not a database");
+    if (big_endian(header + 68) != APPLICATION_ID)
+        return refuse(error, path, "is some other program's database");
+    if (big_endian(header + 60) > SCHEMA_VERSION && big_endian(header + 60) <= INT32_MAX)
+        return refuse(error, path, "was written by a newer pam_checkout");
+    return 0;
+}
+
 /* Ours, private, a plain file, in a directory where nobody else can put another in its place. */
-static int check_file(const char *path, const char *directory, struct error *error)
+static int check_file(const char *path, const char *directory, bool *ret_exists,
+                      struct error *error)
 {
     struct stat file, folder;
 
@@ -313,17 +386,20 @@ static int check_file(const char *path, const char *directory, struct error *err
                          "the ledger's directory %s must belong to the broker's user and be "
                          "writable by nobody else",
                          directory);
-    if (lstat(path, &file) < 0)
-        return errno == ENOENT ? 0
+    if (lstat(path, &file) < 0) {
+        *ret_exists = false;
+        return errno == ENOENT ? check_no_log(path, error)
                                : error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: %s", path,
                                            strerror(errno));
+    }
     if (!S_ISREG(file.st_mode) || file.st_nlink != 1)
         return refuse(error, path, "is not a plain file");
     if (file.st_uid != geteuid() || file.st_mode & 077)
         return refuse(error, path, "must belong to the broker's user and be closed to all others");
     if (file.st_size == 0)
         return refuse(error, path, "is empty");
-    return 0;
+    *ret_exists = true;
+    return check_header(path, error);
 }
 
 static int check_database(struct store *store, const char *path, struct error *error)
@@ -386,14 +462,15 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
     CLEANUP(cleanup_store) struct store *store = calloc(1, sizeof(*store));
     CLEANUP_FREE char *copy = strdup(path);
     const char *directory = copy ? dirname(copy) : NULL;
+    bool exists;
     int r;
 
     if (!store || !directory)
         return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
-    r = check_file(path, directory, error);
+    r = check_file(path, directory, &exists, error);
     if (r != 0)
         return r;
-    if (access(path, F_OK) < 0) {
+    if (!exists) {
         r = create(path, directory);
         if (r < 0)
             return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s cannot be made: %s", path,

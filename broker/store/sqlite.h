@@ -27,12 +27,11 @@ enum statement_id {
     STATEMENT_DECISIONS_OF,
     STATEMENT_OPEN_CHECKOUTS,
     STATEMENT_HOLDERS,
-    STATEMENT_LIST,
     STATEMENT_DUE,
     STATEMENT_LAPSING,
     STATEMENT_NEXT_WALL,
     STATEMENT_NEXT_BOOT,
-    STATEMENT_COUNT_OF,
+    STATEMENT_TALLY,
     STATEMENT_PUT_POLICY,
     STATEMENT_POLICY_AT,
     STATEMENT_FIND_STEP,
@@ -51,6 +50,11 @@ struct store {
 /* The statement, ready to bind; borrowed from the store. 0 or -EIO. */
 int store_statement(struct store *store, enum statement_id id, sqlite3_stmt **ret_statement);
 
+/* Prepares a text in which {TABLE} stands for the table's columns and {TABLE?} for as many parameters; the
+ * caller finalizes. 0, -EIO or -ENOMEM. */
+int store_prepare(struct store *store, const char *template, unsigned flags,
+                  sqlite3_stmt **ret_statement);
+
 /* Steps a statement that returns no rows and resets it. 0, -EEXIST for a broken uniqueness, or -EIO. */
 int store_run(struct store *store, sqlite3_stmt *statement);
 
@@ -63,3 +67,9 @@ static inline void cleanup_reset(sqlite3_stmt **statement)
     }
 }
 #define CLEANUP_RESET CLEANUP(cleanup_reset)
+
+static inline void cleanup_finalize(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+#define CLEANUP_FINALIZE CLEANUP(cleanup_finalize)

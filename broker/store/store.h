@@ -35,7 +35,7 @@ int store_insert_checkout(struct store *store, struct checkout *checkout);
 int store_update_checkout(struct store *store, const struct checkout *checkout,
                           enum checkout_state state_old);
 
-/* -EEXIST if that person has decided already. */
+/* -EEXIST if that person has given this verdict already. */
 int store_insert_decision(struct store *store, uint64_t checkout_id,
                           const struct decision *decision);
 
@@ -73,7 +73,7 @@ int store_open_checkouts(struct store *store, uid_t person_uid, uid_t account_ui
 /* Approved and active ones of an account, whoever has them. */
 int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_checkouts);
 
-/* What store_list selects; 0, NULL and an empty mask select everything. */
+/* What store_list selects; 0, NULL, an empty mask and UID_UNSET select everything. */
 struct checkout_filter {
     const char *person, *account;
     uint32_t states; /* 1 << enum checkout_state */
@@ -82,13 +82,14 @@ struct checkout_filter {
     const char *approver;  /* has decided it */
     uid_t person_uid;      /* UID_UNSET: anybody's */
     uint64_t extends;      /* extensions of that one */
+    uid_t seen_by;         /* UID_UNSET: all; else what this person asked for or decided */
     size_t limit;          /* rows at most; must not be 0 */
 };
 int store_list(struct store *store, const struct checkout_filter *filter,
                struct checkouts *ret_checkouts);
 
 /* Ids that time has done something to: pending past `lapses`, approved past their start or unused past
- * use_by, active past an end, approved or active and of another boot. Sorted. */
+ * use_by, active past an end, by either clock, approved or active and of another boot. Sorted. */
 int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids, size_t *ret_count);
 
 /* The earliest of those times after now, by wall clock and by boot clock of this boot; 0: none. */
@@ -99,9 +100,15 @@ int store_next_due(struct store *store, const struct moment *now, uint64_t *ret_
 int store_lapsing(struct store *store, uint64_t after, uint64_t until,
                   struct checkouts *ret_checkouts);
 
-/* How many a person has in this state mask, asked since that time (0: ever); UID_UNSET: everybody. */
-int store_count(struct store *store, uid_t person_uid, uint32_t states, uint64_t since,
-                uint64_t *ret_count);
+/* How many there are, for caps. */
+struct tally {
+    uint64_t open;        /* pending, approved and active ones of the person */
+    uint64_t pending;     /* of the person */
+    uint64_t recent;      /* requests of the person from `since` to `until`, whatever became of them */
+    uint64_t pending_all; /* everybody's */
+};
+int store_tally(struct store *store, uid_t person_uid, uint64_t since, uint64_t until,
+                struct tally *ret_tally);
 
 int store_put_policy(struct store *store, const char *digest, uint64_t loaded, const char *text);
 

@@ -4,6 +4,7 @@
 import pexpect
 import pytest
 
+from host import BusClient
 from host.actor import status
 from host.host import ROOT_PASSWORD
 
@@ -75,3 +76,12 @@ def enter(request):
 @pytest.fixture(params=["sudo", "su"])
 def door(request):
     return request.param
+
+
+@pytest.fixture
+def on_crowd(host):
+    """Programs of all of ops on the system bus."""
+    clients = [BusClient(host.actor(f"ops{number:02}")) for number in range(20)]
+    yield clients
+    for client in clients:
+        client.__exit__()

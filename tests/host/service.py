@@ -95,11 +95,16 @@ class Service:
     def start(self, timeout=PATIENCE):
         """Starts it and waits until it says READY=1."""
         with self._changed:
-            self._wanted = True
             before = self.starts
-            self._poke()
+            self.launch()
             self._await(lambda: self.starts > before and self._ready, timeout, "READY=1")
         return self
+
+    def launch(self):
+        """Starts it."""
+        with self._changed:
+            self._wanted = True
+            self._poke()
 
     def wait_ready(self, start=None, timeout=PATIENCE):
         """Waits until it is ready, in its start number `start` or later."""

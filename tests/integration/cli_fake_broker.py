@@ -63,9 +63,9 @@ class Broker:
         self.checkouts = {}   # id: fields
         self.script = {}      # method: list of steps, the last of which stays
         self.calls = []
-        self.held = []
+        self.held = []        # calls that are not answered yet
         self.expected = None  # (method, number of calls) that an order waits for
-        self.page = 1000
+        self.page = 1000      # rows of one List reply at most
         self.bus.add_message_filter(self.on_message)
         self.bus.request_name(NAME)
 
@@ -85,6 +85,15 @@ class Broker:
 
     def order_calls(self):
         return self.calls
+
+    def order_alive(self):
+        return "alive"
+
+    def order_reset(self):
+        """As it was at the beginning."""
+        self.checkouts, self.script, self.calls, self.held = {}, {}, [], []
+        self.page = 1000
+        self.bus.request_name(NAME)
 
     def order_clear(self):
         self.calls = []
@@ -147,7 +156,7 @@ class Broker:
         self.bus.send_message(reply)
 
     def step_ok(self, message, method, arguments):
-        if method == "Request":
+        if method in ("Request", "Grant", "Extend"):
             self.reply(message, dbus.UInt64(max(self.checkouts, default=17)), signature="t")
         elif method == "Get":
             self.step_get(message, arguments[0])

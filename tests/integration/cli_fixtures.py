@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A private /run with a system bus on it, a scripted broker there, and checkoutctl in front of it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -121,8 +122,14 @@ class FakeBroker:
     def calls(self, method=None):
         return [call for call in self.order("calls") if method in (None, call[0])]
 
+    def is_alive(self):
+        try:
+            return self.order("alive") == "alive"
+        except (BrokenPipeError, ValueError):
+            return False
+
     def close(self):
-        if self.process.poll() is None:
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
@@ -213,11 +220,26 @@ def bus(machine):
     return machine
 
 
+@pytest.fixture(scope="module")
+def brokers(bus):
+    """Starting one takes longer than most tests."""
+    kept = []
+    yield kept
+    for one in kept:
+        one.close()
+
+
 @pytest.fixture
-def broker(bus):
-    one = FakeBroker(bus)
+def broker(bus, brokers):
+    if not brokers or not brokers[0].is_alive():
+        brokers[:] = [FakeBroker(bus)]
+    one = brokers[0]
+    one.order("reset")
     yield one
-    one.close()
+    if one.is_alive():
+        one.order("release")
+    else:
+        one.close()
 
 
 @pytest.fixture

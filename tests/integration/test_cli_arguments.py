@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from cli_fixtures import broker, bus, cli, machine, pending  # noqa: F401
+from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
 
-COMMANDS = ["request", "list", "show", "approve", "deny", "cancel", "checkin", "revoke", "watch"]
+COMMANDS = ["request", "list", "show", "approve", "deny", "cancel", "checkin", "revoke", "extend", "grant",
+            "watch", "explain", "policy", "reload"]
 
 BAD_TEXTS = {
     "empty": "", "blank": " \t ".replace("\t", " "), "invisible": "\u200b\u2060", "64 KiB": "x" * 65536,
@@ -50,6 +51,11 @@ def test_bad_texts_of_request(broker, cli, option, text):
 @pytest.mark.parametrize("text", BAD_TEXTS.values(), ids=BAD_TEXTS)
 def test_bad_texts_elsewhere(broker, cli, text):
     refuse(cli, broker, "request", text, names="ACCOUNT")
+    refuse(cli, broker, "grant", "alice", text, names="ACCOUNT")
+    refuse(cli, broker, "grant", text, "root", names="PERSON")
+    refuse(cli, broker, "extend", "17", "--for", "1h", "--reason", text, names="--reason")
+    for option in ("--person", "--account", "--door", "--from", "--at"):
+        refuse(cli, broker, "explain", option, text, names=option)
     for command in ("approve", "deny", "revoke"):
         refuse(cli, broker, command, "17", "--reason", text, names="--reason")
     for option in ("--person", "--account", "--approver", "--state", "--since", "--until"):
@@ -72,7 +78,7 @@ def test_bad_ids(broker, cli, text):
     if text == "--":
         return
     for command in (["show"], ["cancel"], ["checkin"], ["approve"], ["deny", "--reason", "no"],
-                    ["revoke", "--reason", "no"]):
+                    ["revoke", "--reason", "no"], ["extend", "--for", "1h", "--reason", "more"]):
         refuse(cli, broker, *command, "--", text)
 
 
@@ -153,6 +159,21 @@ def test_clock_times_are_the_next_and_the_last(broker, cli):
 ])
 def test_bad_options_of_request(broker, cli, arguments):
     refuse(cli, broker, "request", *arguments)
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["extend", "17"], "--for"), (["extend", "17", "--for", "1h"], "--reason"),
+    (["extend", "17", "--reason", "more"], "--for"), (["extend", "--for", "1h", "--reason", "more"], "one request"),
+    (["extend", "17", "18", "--for", "1h", "--reason", "more"], "one request"),
+    (["grant"], "a person and an account"), (["grant", "alice"], "a person and an account"),
+    (["grant", "alice", "root", "now"], "a person and an account"),
+    (["explain"], "--account"), (["explain", "root"], "options only"), (["reload", "now"], "options only"),
+    (["policy"], "policy check"), (["policy", "frobnicate"], "policy check"),
+    (["policy", "check", "/a", "/b"], "policy check"), (["policy", "check", "/nowhere"], "No such file"),
+    (["policy", "check", b"/\xff\x1b"], "No such file"), (["watch", "17"], "options only"),
+])
+def test_what_is_missing_or_too_much(broker, cli, arguments, word):
+    refuse(cli, broker, *arguments, names=word)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

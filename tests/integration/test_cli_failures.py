@@ -7,21 +7,23 @@ import subprocess
 
 import pytest
 
-from cli_fixtures import (SOCKET, Cli, FakeBroker, broker, bus, cli, machine, own_machine,  # noqa: F401
+from cli_fixtures import (SOCKET, Cli, FakeBroker, broker, brokers, bus, cli, machine, own_machine,  # noqa: F401
                           pending)
 
 ERRORS = ["NotFound", "NotPermitted", "SelfApproval", "WrongState", "AlreadyDecided", "InvalidArgument",
           "PolicyRefused", "LimitReached", "NoApprover", "StorageFailed", "Changed"]
 
-QUERIES = [["list"], ["show", "17"]]
+QUERIES = [["list"], ["show", "17"], ["explain", "--account", "root"]]
 WRITES = [(["request", "root"], "Request"), (["approve", "17"], "Approve"),
           (["deny", "17", "--reason", "no"], "Deny"), (["cancel", "17"], "Cancel"),
-          (["checkin", "17"], "CheckIn"), (["revoke", "17", "--reason", "no"], "Revoke")]
+          (["checkin", "17"], "CheckIn"), (["extend", "17", "--for", "1h", "--reason", "more"], "Extend"),
+          (["grant", "alice", "root"], "Grant"), (["reload"], "Reload"), (["revoke", "17", "--reason", "no"], "Revoke")]
 ALL = QUERIES + [write[0] for write in WRITES] + [["watch"], ["request", "root", "--wait"]]
 
 
 @pytest.mark.parametrize("name", ERRORS)
-@pytest.mark.parametrize("command, method", WRITES + [(["list"], "List"), (["show", "17"], "Get")])
+@pytest.mark.parametrize("command, method", WRITES + [(["list"], "List"), (["show", "17"], "Get"),
+                                                      (["explain", "--account", "root"], "Explain")])
 def test_every_error_of_the_broker(broker, cli, command, method, name):
     broker.checkout(**pending())
     broker.on(method, ["error", name, "the reason why"])
@@ -86,8 +88,8 @@ def test_bus_forbids_it(own_machine, command):
 
 @pytest.mark.parametrize("command", QUERIES)
 def test_broker_dies_over_a_question(broker, cli, command):
-    broker.on("List", ["die"])
-    broker.on("Get", ["die"])
+    for method in ("List", "Get", "Explain"):
+        broker.on(method, ["die"])
     done = cli(*command)
     assert done.code == 4 and "went away" in done.err
 
@@ -98,7 +100,8 @@ def test_broker_dies_over_a_change(broker, cli, command, method):
     broker.on(method, ["die"])
     done = cli(*command)
     assert done.code == 5 and "not known" in done.err
-    assert ("list --mine" if method == "Request" else "checkoutctl show 17") in done.err
+    assert {"Request": "list --mine", "Extend": "list --mine", "Grant": "checkoutctl list", "Reload": "journal"}.get(
+        method, "checkoutctl show 17") in done.err
 
 
 @pytest.mark.parametrize("command, method", WRITES)
@@ -134,10 +137,10 @@ def test_interrupted_with_more_to_do(broker, cli):
 
 @pytest.mark.parametrize("command", QUERIES)
 def test_interrupted_question_ends_as_programs_do(broker, cli, command):
-    for method in ("List", "Get"):
-        broker.on(method, ["hang"])
+    method = {"list": "List", "show": "Get", "explain": "Explain"}[command[0]]
+    broker.on(method, ["hang"])
     process = cli.start(*command)
-    broker.await_call("List" if command[0] == "list" else "Get")
+    broker.await_call(method)
     assert cli.finish(process, signal.SIGINT).code == -signal.SIGINT
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cli_fixtures import broker, bus, cli, machine, pending  # noqa: F401
+from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
 
 OPEN = ["pending", "approved", "active"]
 
@@ -153,6 +153,9 @@ def test_what_json_cannot_say(broker, cli, thing):
 
 def test_show_nothing_there(broker, cli):
     done = cli("show", "99")
-    assert done.code == 1 and done.err == "checkoutctl: request 99: there is no request 99\n"
+    assert done.code == 1 and done.err == "checkoutctl: there is no request 99\n"
+    assert cli("show", "9").err == "checkoutctl: there is no request 9\n"
+    broker.on("Get", ["error", "NotFound", "there is no request 99"])
+    assert cli("show", "9").err == "checkoutctl: request 9: there is no request 99\n"
     assert cli("show", "99", "--json").error() == {
         "error": "NotFound", "message": "there is no request 99", "id": 99}

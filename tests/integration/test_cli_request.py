@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cli_fixtures import broker, bus, cli, machine, pending  # noqa: F401
+from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
 
 
 def test_request_sends_what_was_typed(broker, cli):
@@ -160,6 +160,37 @@ def test_wait_survives_a_restart_of_the_broker(broker, cli):
     broker.order("claim")
     done = cli.finish(process)
     assert done.code == 0 and "is active" in done.out, done
+
+
+def test_extend(broker, cli):
+    broker.checkout(**pending(18, extends=17))
+    done = cli("extend", "17", "--for", "30min", "--reason", "not done yet")
+    assert done.code == 0 and done.out.startswith("request 18 filed; it waits"), done
+    assert broker.calls("Extend") == [["Extend", 17, 1800, "not done yet"]]
+    broker.on("Extend", ["error", "PolicyRefused", "it cannot last longer"])
+    done = cli("extend", "17", "--for", "30min", "--reason", "not done yet", "--json")
+    assert done.code == 1 and done.error() == {"error": "PolicyRefused", "message": "it cannot last longer", "id": 17}
+
+
+def test_extend_and_wait(broker, cli):
+    broker.checkout(**pending(18, extends=17))
+    process = cli.start("extend", "17", "--for", "30min", "--reason", "more", "--wait")
+    broker.await_call("Get")
+    broker.checkout(**pending(18, extends=17, state="applied"))
+    broker.changed(18, "applied")
+    done = cli.finish(process)
+    assert done.code == 0 and "the end of the check-out that it extends has moved" in done.out
+
+
+def test_grant(broker, cli):
+    broker.checkout(**pending(18, decisions=[{"actor": "bob", "verdict": "approve", "time": 1}]))
+    done = cli("grant", "alice", "root", "--reason", "on call", "--for", "1h", "--start", "@4102444800", "--ticket",
+               "INC-1", "--door", "ssh", "--to", "carol")
+    assert done.code == 0 and "approved by bob, which is not enough yet" in done.out
+    assert broker.calls("Grant") == [["Grant", "alice", "root", {
+        "reason": "on call", "duration": 3600, "start": 4102444800, "ticket": "INC-1", "door": "ssh", "to": "carol"}]]
+    fields = broker.checkout(**pending(18, state="active", end=4102444800))
+    assert cli("grant", "alice", "root", "--json").json() == [fields]
 
 
 @pytest.mark.parametrize("command, method", [("cancel", "Cancel"), ("checkin", "CheckIn")])

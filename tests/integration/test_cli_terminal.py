@@ -7,7 +7,7 @@ import re
 import pexpect
 import pytest
 
-from cli_fixtures import broker, bus, cli, machine, pending  # noqa: F401
+from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
 
 DIGEST = "cd" * 32
 

@@ -146,6 +146,7 @@ def test_full_backlog(host):
             connection.close()
             connection, _ = listener.accept()
         connection.close()
+        listener.accept()[0].close()  # it asks once more
         outcome = login.finish()
         assert outcome.codes == {"account": PAM_PERM_DENIED} and "hung up" in outcome.said[0]
 
@@ -287,6 +288,18 @@ BROKEN = {
         answer(lambda call: message(3, 7, {4: ("s", "a.b"), REPLY_SERIAL: ("u", call.serial)}, "u",
                                     (5,))), "a.b: no reason given"),
 }
+
+
+@pytest.mark.parametrize("phase", ["account", "session"])
+@pytest.mark.parametrize("end", [hang_up, hang_up_after_the_call, hang_up_in_the_reply])
+def test_a_broker_that_ends_takes_no_question_with_it(host, end, phase):
+    """The next one, to which the same socket leads, is asked again; once."""
+    with FakeGate(host.gate_path, end, answering(ALLOW)) as gate:
+        outcome = host.run(phase)
+    assert outcome.codes == {phase: PAM_SUCCESS} and gate.n_connections == 2
+    with FakeGate(host.gate_path, end, end, answering(ALLOW)) as gate:
+        assert "hung up" in refused(host, phase)
+    assert gate.n_connections == 2
 
 
 @pytest.mark.parametrize("phase", ["account", "session"])

@@ -236,6 +236,12 @@ def test_root_itself_is_not_asked_about(host, service, phase):
     assert gate.calls == []
 
 
+def test_root_needs_no_more_than_its_name(host):
+    outcome = host.run("account", ruser="root", tty=b"\xff", items=[b"rhost=\xff"],
+                       environment={"CHECKOUT_REASON": b"\xff", "SUDO_COMMAND": b"\xff"})
+    assert outcome.codes == {"account": IGNORED["account"]}
+
+
 @pytest.mark.parametrize("service", ["sshd", "login"])
 def test_root_over_other_doors_is_asked_about(host, service):
     with FakeGate(host.gate_path, answering(("refused", 0, 0, "no"))) as gate:

@@ -44,8 +44,8 @@ static inline void fixture_refused(const char *text, size_t length, const char *
     policy_set_free(set);
 }
 
-/* Somebody whose groups are known: GROUPS("ops", "security") or NO_GROUPS, which live as long as the
- * block they stand in. Borrows everything. */
+/* Somebody whose groups are known: GROUPS("ops", "security") or NO_GROUPS, which live as long as
+ * the block they stand in. Borrows everything. */
 static inline struct identity fixture_person(const char *name, uid_t uid, char **groups)
 {
     struct identity person = {

@@ -192,8 +192,9 @@ static void test_names_are_taken_once(void **state)
 
     write_file(place, "policy.d/10.conf", "\n" POLICY("one"));
     write_file(place, "policy.d/20.conf", POLICY("One"));
-    refused(place, "%s/policy.d/20.conf:1: [policy One] has a name that is taken already, in line 2 "
-                   "of %s/policy.d/10.conf (case does not count)");
+    refused(place,
+            "%s/policy.d/20.conf:1: [policy One] has a name that is taken already, in line 2 "
+            "of %s/policy.d/10.conf (case does not count)");
     write_file(place, "policy.d/20.conf", POLICY("two") POLICY("two"));
     refused(place,
             "%s/policy.d/20.conf:5: this section is in the file already (case does not count)");
@@ -201,31 +202,34 @@ static void test_names_are_taken_once(void **state)
 
 static void test_section_names(void **state)
 {
-    static const char *const bad[] = {"policies x", "policy", "broker", "default", "policy a b",
-                                      "policy a/b", "Policy a", "policy a\xc2\xb5"};
+    static const char *const bad[] = {"policies x", "policy",     "broker",   "default",
+                                      "policy a b", "policy a/b", "Policy a", "policy a\xc2\xb5"};
     static const char x64[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     struct place *place = *state;
     char text[256], sentence[256];
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         snprintf(text, sizeof(text), "\n[%s]\n", bad[i]);
-        snprintf(sentence, sizeof(sentence),
-                 "%%s/policy.d/10.conf:2: [%s] is no section of this file; write [policy NAME], where "
-                 "NAME has 1 to 64 of A-Z a-z 0-9 . _ -",
-                 bad[i]);
+        snprintf(
+            sentence, sizeof(sentence),
+            "%%s/policy.d/10.conf:2: [%s] is no section of this file; write [policy NAME], where "
+            "NAME has 1 to 64 of A-Z a-z 0-9 . _ -",
+            bad[i]);
         write_file(place, "policy.d/10.conf", text);
-        refused(place, strchr(bad[i], '\xc2') ? "%s/policy.d/10.conf:2: names of sections and keys "
-                                                "are plain ASCII, without tabs and exclamation marks"
-                                              : sentence);
+        refused(place, strchr(bad[i], '\xc2')
+                           ? "%s/policy.d/10.conf:2: names of sections and keys "
+                             "are plain ASCII, without tabs and exclamation marks"
+                           : sentence);
     }
     snprintf(text, sizeof(text), "[policy %s]\naccounts=a\nrequesters=b\napproval=none\n", x64);
     write_file(place, "policy.d/10.conf", text);
     policy_set_free(load(place->directory));
     snprintf(text, sizeof(text), "[policy %sx]\n", x64);
-    snprintf(sentence, sizeof(sentence),
-             "%%s/policy.d/10.conf:1: [policy %sx] is no section of this file; write [policy NAME], "
-             "where NAME has 1 to 64 of A-Z a-z 0-9 . _ -",
-             x64);
+    snprintf(
+        sentence, sizeof(sentence),
+        "%%s/policy.d/10.conf:1: [policy %sx] is no section of this file; write [policy NAME], "
+        "where NAME has 1 to 64 of A-Z a-z 0-9 . _ -",
+        x64);
     write_file(place, "policy.d/10.conf", text);
     refused(place, sentence);
 
@@ -309,11 +313,13 @@ static void test_files_that_others_could_have_written(void **state)
 
     write_file(place, "policy.d/10.conf", POLICY("a"));
     assert_int_equal(chmod(path_of(place, "policy.d/10.conf"), 0664), 0);
-    refused(place, "%s/policy.d/10.conf: is writable by group or others (mode 0664); only its owner "
-                   "may write it");
+    refused(place,
+            "%s/policy.d/10.conf: is writable by group or others (mode 0664); only its owner "
+            "may write it");
     assert_int_equal(chmod(path_of(place, "policy.d/10.conf"), 0602), 0);
-    refused(place, "%s/policy.d/10.conf: is writable by group or others (mode 0602); only its owner "
-                   "may write it");
+    refused(place,
+            "%s/policy.d/10.conf: is writable by group or others (mode 0602); only its owner "
+            "may write it");
     assert_int_equal(chmod(path_of(place, "policy.d/10.conf"), 0600), 0);
     policy_set_free(load(place->directory));
 
@@ -474,8 +480,9 @@ static void test_bad_broker_settings(void **state)
          "%s/broker.conf:2: [policy a] is no section of this file; write [broker]"},
         {"auditors = x\n",
          "%s/broker.conf:1: there is no section above this line; begin with [SECTION]"},
-        {"[broker]\nauditor = x\n", "%s/broker.conf:2: [broker] auditor: there is no such key; there "
-                                    "are administrators, auditors and tell-terminals"},
+        {"[broker]\nauditor = x\n",
+         "%s/broker.conf:2: [broker] auditor: there is no such key; there "
+         "are administrators, auditors and tell-terminals"},
         {"[broker]\nauditors = x\nauditors = x\n",
          "%s/broker.conf:3: [broker] auditors: is given twice; it takes one value"},
         {"[broker]\nadministrators = x\n\nadministrators = x\n",
@@ -489,8 +496,8 @@ static void test_bad_broker_settings(void **state)
          "of :/*?!&|()<>\"'`=;#% in them"},
         {"[broker]\ntell-terminals = maybe\n",
          "%s/broker.conf:2: [broker] tell-terminals: 'maybe' is not allowed; write no or yes"},
-        {"[broker]\ntell-terminals = yes",
-         "%s/broker.conf:2: ends without a newline, as a file does that was cut; end the last line"},
+        {"[broker]\ntell-terminals = yes", "%s/broker.conf:2: ends without a newline, as a file "
+                                           "does that was cut; end the last line"},
     };
     struct place *place = *state;
     struct broker_config config = {.tell_terminals = true};

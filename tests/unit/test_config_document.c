@@ -104,17 +104,18 @@ static void test_broken_lines(void **state)
     static const struct {
         const char *text, *sentence;
     } cases[] = {
-        {"[a]\nno equals sign\n",
-         "x.conf:2: there is no = in this line; write KEY = VALUE"},
+        {"[a]\nno equals sign\n", "x.conf:2: there is no = in this line; write KEY = VALUE"},
         {"[a]\n= value\n", "x.conf:2: there is no key before the ="},
-        {"[a]\n b = c\n", "x.conf:2: the line begins with a blank; begin every line at its start and "
-                          "repeat the key for a list that goes on"},
+        {"[a]\n b = c\n",
+         "x.conf:2: the line begins with a blank; begin every line at its start and "
+         "repeat the key for a list that goes on"},
         {"[a]\n\tb = c\n", "x.conf:2: the line begins with a blank; begin every line at its start "
                            "and repeat the key for a list that goes on"},
         {"[a]\nb = c,\n  d\n", "x.conf:3: the line begins with a blank; begin every line at its "
                                "start and repeat the key for a list that goes on"},
-        {" [a]\n", "x.conf:1: the line begins with a blank; begin every line at its start and repeat "
-                   "the key for a list that goes on"},
+        {" [a]\n",
+         "x.conf:1: the line begins with a blank; begin every line at its start and repeat "
+         "the key for a list that goes on"},
         {"[a\nb = c\n", "x.conf:1: a section's line does not end with ]"},
         {"[a] # comment\nb = c\n", "x.conf:1: a section's line does not end with ]"},
         {"[]\n", "x.conf:1: a section has no name"},
@@ -125,14 +126,14 @@ static void test_broken_lines(void **state)
         {"b = c\n[a]\n", "x.conf:1: there is no section above this line; begin with [SECTION]"},
         {"# x\n\nb\n", "x.conf:3: there is no section above this line; begin with [SECTION]"},
         {"[a]\n// b\n", "x.conf:2: there is no = in this line; write KEY = VALUE"},
-        {"[a!]\n",
-         "x.conf:1: names of sections and keys are plain ASCII, without tabs and exclamation marks"},
-        {"[a]\nb!c = d\n",
-         "x.conf:2: names of sections and keys are plain ASCII, without tabs and exclamation marks"},
-        {"[a]\nb\tc = d\n",
-         "x.conf:2: names of sections and keys are plain ASCII, without tabs and exclamation marks"},
-        {"[a]\n\xc3\xa4 = d\n",
-         "x.conf:2: names of sections and keys are plain ASCII, without tabs and exclamation marks"},
+        {"[a!]\n", "x.conf:1: names of sections and keys are plain ASCII, without tabs and "
+                   "exclamation marks"},
+        {"[a]\nb!c = d\n", "x.conf:2: names of sections and keys are plain ASCII, without tabs and "
+                           "exclamation marks"},
+        {"[a]\nb\tc = d\n", "x.conf:2: names of sections and keys are plain ASCII, without tabs "
+                            "and exclamation marks"},
+        {"[a]\n\xc3\xa4 = d\n", "x.conf:2: names of sections and keys are plain ASCII, without "
+                                "tabs and exclamation marks"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -7,7 +7,8 @@
 #include "core/quorum.h"
 
 /* What stands above the key that a case is about: lines 1 to 4. */
-static const char head[] = "[policy p]\naccounts = root\nrequesters = alice\napprovers = %ops, bob\n";
+static const char head[] =
+    "[policy p]\naccounts = root\nrequesters = alice\napprovers = %ops, bob\n";
 static const char bare[] = "[policy p]\n";
 
 static struct policy_set *with(const char *above, const char *keys)
@@ -179,6 +180,7 @@ static void test_other_good_values(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         policy_set_free(with(head, cases[i]));
     policy_set_free(with(bare, "accounts=root\nrequesters=alice\napproval=none\n"));
+    policy_set_free(with(head, "exempt = a , b\t,\tc\n"));
     policy_set_free(with(bare, "accounts\t=\troot \t\nrequesters=alice\napproval=none\n"));
 }
 
@@ -222,12 +224,12 @@ static void test_keys_without_a_meaning(void **state)
         {"reason = no\nreason-min-length = 3\n",
          "x.conf:6: [policy p] reason-min-length: means nothing with reason = no; leave one of the "
          "two out"},
-        {"ticket-pattern = a\nticket = no\n",
-         "x.conf:5: [policy p] ticket-pattern: means nothing with ticket = no; leave one of the two "
-         "out"},
-        {"use-within = 3h\n",
-         "x.conf:5: [policy p] use-within: means nothing with clock = approval; leave one of the two "
-         "out"},
+        {"ticket-pattern = a\nticket = no\n", "x.conf:5: [policy p] ticket-pattern: means nothing "
+                                              "with ticket = no; leave one of the two "
+                                              "out"},
+        {"use-within = 3h\n", "x.conf:5: [policy p] use-within: means nothing with clock = "
+                              "approval; leave one of the two "
+                              "out"},
         {"warn-before = 3min\non-end = nothing\n",
          "x.conf:5: [policy p] warn-before: means nothing with on-end = nothing; leave one of the "
          "two out"},
@@ -241,27 +243,32 @@ static void test_keys_without_a_meaning(void **state)
     for (size_t i = 0; i < sizeof(about_approval) / sizeof(about_approval[0]); i++) {
         char keys[128], sentence[256];
 
-        snprintf(keys, sizeof(keys), "accounts = root\nrequesters = alice\napproval = none\n%s = %s\n",
+        snprintf(keys, sizeof(keys),
+                 "accounts = root\nrequesters = alice\napproval = none\n%s = %s\n",
                  about_approval[i].key, about_approval[i].value);
-        snprintf(sentence, sizeof(sentence),
-                 "x.conf:5: [policy p] %s: means nothing with approval = none; leave one of the two "
-                 "out",
-                 about_approval[i].key);
+        snprintf(
+            sentence, sizeof(sentence),
+            "x.conf:5: [policy p] %s: means nothing with approval = none; leave one of the two "
+            "out",
+            about_approval[i].key);
         refused(bare, keys, sentence);
     }
 }
 
 static void test_doubled_and_empty(void **state)
 {
-    static const char *const single[] = {
-        "approval = required",  "quorum = 1",          "self-approval = no", "reason = required",
-        "reason-min-length = 3", "ticket = required",   "ticket-pattern = a", "duration = 1h",
-        "max-duration = 1h",    "pending-timeout = 1h", "use-within = 1h",    "clock = first-use",
-        "exclusive = no",       "uses = 1",            "max-open = 1",       "person = account",
-        "on-end = warn",        "warn-before = 1min",  "return-on-logout = no",
-        "survive-reboot = no"};
-    static const char *const lists[] = {"accounts", "requesters", "doors",
-                                        "from",     "exempt",     "approvers", "hours"};
+    static const char *const single[] = {"approval = required",   "quorum = 1",
+                                         "self-approval = no",    "reason = required",
+                                         "reason-min-length = 3", "ticket = required",
+                                         "ticket-pattern = a",    "duration = 1h",
+                                         "max-duration = 1h",     "pending-timeout = 1h",
+                                         "use-within = 1h",       "clock = first-use",
+                                         "exclusive = no",        "uses = 1",
+                                         "max-open = 1",          "person = account",
+                                         "on-end = warn",         "warn-before = 1min",
+                                         "return-on-logout = no", "survive-reboot = no"};
+    static const char *const lists[] = {"accounts", "requesters", "doors", "from",
+                                        "exempt",   "approvers",  "hours"};
     char keys[256], sentence[256];
 
     for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
@@ -281,15 +288,16 @@ static void test_doubled_and_empty(void **state)
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         snprintf(keys, sizeof(keys), "%s = \t\n", lists[i]);
         snprintf(sentence, sizeof(sentence),
-                 "x.conf:5: [policy p] %s: has no value; leave the key out for its default", lists[i]);
+                 "x.conf:5: [policy p] %s: has no value; leave the key out for its default",
+                 lists[i]);
         refused(head, keys, sentence);
     }
 }
 
 #define UNKNOWN                                                                                    \
-    "there is no such key; there are accounts requesters doors from exempt approval approvers "   \
-    "quorum self-approval reason reason-min-length ticket ticket-pattern duration max-duration "  \
-    "pending-timeout use-within clock hours exclusive uses max-open person on-end warn-before "   \
+    "there is no such key; there are accounts requesters doors from exempt approval approvers "    \
+    "quorum self-approval reason reason-min-length ticket ticket-pattern duration max-duration "   \
+    "pending-timeout use-within clock hours exclusive uses max-open person on-end warn-before "    \
     "return-on-logout survive-reboot"
 
 static void test_bad_values(void **state)
@@ -304,22 +312,24 @@ static void test_bad_values(void **state)
         {"accounts = %wheel\n", "x.conf:5: [policy p] accounts: '%wheel' is a group; accounts are "
                                 "names or ranges such as uid:200-299"},
         {"accounts = root\n", "x.conf:5: [policy p] accounts: root is listed twice"},
-        {"accounts = a,,b\n", "x.conf:5: [policy p] accounts: there is nothing between two commas or "
-                              "at an end of the list"},
+        {"accounts = a,,b\n",
+         "x.conf:5: [policy p] accounts: there is nothing between two commas or "
+         "at an end of the list"},
         {"accounts = a,\n", "x.conf:5: [policy p] accounts: there is nothing between two commas or "
                             "at an end of the list"},
-        {"accounts = 0\n",
-         "x.conf:5: [policy p] accounts: '0' is a number; write uid:0 for a uid"},
+        {"accounts = 0\n", "x.conf:5: [policy p] accounts: '0' is a number; write uid:0 for a uid"},
         {"accounts = uid:\n", "x.conf:5: [policy p] accounts: 'uid:' is not a range; write for "
                               "example uid:1000-1999"},
-        {"accounts = uid:x-y\n", "x.conf:5: [policy p] accounts: 'uid:x-y' is not a range; write for "
-                                 "example uid:1000-1999"},
+        {"accounts = uid:x-y\n",
+         "x.conf:5: [policy p] accounts: 'uid:x-y' is not a range; write for "
+         "example uid:1000-1999"},
         {"accounts = uid:1-\n", "x.conf:5: [policy p] accounts: 'uid:1-' is not a range; write for "
                                 "example uid:1000-1999"},
         {"accounts = uid:-1\n", "x.conf:5: [policy p] accounts: 'uid:-1' is not a range; write for "
                                 "example uid:1000-1999"},
-        {"accounts = uid:1-2-3\n", "x.conf:5: [policy p] accounts: 'uid:1-2-3' is not a range; write "
-                                   "for example uid:1000-1999"},
+        {"accounts = uid:1-2-3\n",
+         "x.conf:5: [policy p] accounts: 'uid:1-2-3' is not a range; write "
+         "for example uid:1000-1999"},
         {"accounts = uid:2-1\n",
          "x.conf:5: [policy p] accounts: 'uid:2-1' is not a range; the first uid must not be above "
          "the last, and none above 4294967294"},
@@ -331,14 +341,16 @@ static void test_bad_values(void **state)
 
         {"requesters = alice\n", "x.conf:5: [policy p] requesters: alice is listed twice"},
         {"approvers = %ops\n", "x.conf:5: [policy p] approvers: %ops is listed twice"},
-        {"requesters = carol dave\n",
-         "x.conf:5: [policy p] requesters: 'carol dave' is not a name; names have no blanks and none "
-         "of :/*?!&|()<>\"'`=;#% in them"},
+        {"requesters = carol dave\n", "x.conf:5: [policy p] requesters: 'carol dave' is not a "
+                                      "name; names have no blanks and none "
+                                      "of :/*?!&|()<>\"'`=;#% in them"},
         {"requesters = carol # the boss\n",
-         "x.conf:5: [policy p] requesters: 'carol # the boss' is not a name; names have no blanks and "
+         "x.conf:5: [policy p] requesters: 'carol # the boss' is not a name; names have no blanks "
+         "and "
          "none of :/*?!&|()<>\"'`=;#% in them (a comment needs a line of its own)"},
         {"requesters = carol ; the boss\n",
-         "x.conf:5: [policy p] requesters: 'carol ; the boss' is not a name; names have no blanks and "
+         "x.conf:5: [policy p] requesters: 'carol ; the boss' is not a name; names have no blanks "
+         "and "
          "none of :/*?!&|()<>\"'`=;#% in them (a comment needs a line of its own)"},
         {"requesters = *\n",
          "x.conf:5: [policy p] requesters: '*' is not a name; names have no blanks and none of "
@@ -372,7 +384,8 @@ static void test_bad_values(void **state)
         {"approval = yes\n",
          "x.conf:5: [policy p] approval: 'yes' is not allowed; write none or required"},
         {"quorum = 0\n",
-         "x.conf:5: [policy p] quorum: '0' cannot be read: '0' is neither a number nor GROUP:NUMBER "
+         "x.conf:5: [policy p] quorum: '0' cannot be read: '0' is neither a number nor "
+         "GROUP:NUMBER "
          "with a number from 1 to 64; write a number, or GROUP:NUMBER joined by &, | and "
          "parentheses, stages joined by then"},
         {"quorum = dba:1\n",
@@ -385,13 +398,13 @@ static void test_bad_values(void **state)
         {"reason = required # always\n",
          "x.conf:5: [policy p] reason: 'required # always' is not allowed; write no, optional or "
          "required (a comment needs a line of its own)"},
-        {"reason-min-length = 0\n",
-         "x.conf:5: [policy p] reason-min-length: '0' is not allowed; write a number from 1 to 1000"},
+        {"reason-min-length = 0\n", "x.conf:5: [policy p] reason-min-length: '0' is not allowed; "
+                                    "write a number from 1 to 1000"},
         {"reason-min-length = 1001\n",
          "x.conf:5: [policy p] reason-min-length: '1001' is not allowed; write a number from 1 to "
          "1000"},
-        {"reason-min-length = +5\n",
-         "x.conf:5: [policy p] reason-min-length: '+5' is not allowed; write a number from 1 to 1000"},
+        {"reason-min-length = +5\n", "x.conf:5: [policy p] reason-min-length: '+5' is not allowed; "
+                                     "write a number from 1 to 1000"},
         {"reason-min-length = 18446744073709551617\n",
          "x.conf:5: [policy p] reason-min-length: '18446744073709551617' is not allowed; write a "
          "number from 1 to 1000"},
@@ -407,8 +420,17 @@ static void test_bad_values(void **state)
          "x.conf:5: [policy p] ticket-pattern: 'a{65}' repeats something more than 64 times"},
         {"ticket-pattern = a{1,999}\n",
          "x.conf:5: [policy p] ticket-pattern: 'a{1,999}' repeats something more than 64 times"},
+        {"ticket-pattern = a{0,65}\n",
+         "x.conf:5: [policy p] ticket-pattern: 'a{0,65}' repeats something more than 64 times"},
+        {"ticket-pattern = a{3\n",
+         "x.conf:5: [policy p] ticket-pattern: 'a{3' is not an extended regular expression "
+         "(regex(7)): Unmatched \\{"},
+        {"ticket-pattern = (a)\\9\n",
+         "x.conf:5: [policy p] ticket-pattern: '(a)\\\\9' refers back to a group; extended regular "
+         "expressions cannot"},
         {"ticket-pattern = ((a{9}){9}){9}\n",
-         "x.conf:5: [policy p] ticket-pattern: '((a{9}){9}){9}' repeats something more than 64 times"},
+         "x.conf:5: [policy p] ticket-pattern: '((a{9}){9}){9}' repeats something more than 64 "
+         "times"},
         {"ticket-pattern = (a)\\1\n",
          "x.conf:5: [policy p] ticket-pattern: '(a)\\\\1' refers back to a group; extended regular "
          "expressions cannot"},
@@ -422,8 +444,9 @@ static void test_bad_values(void **state)
          "x.conf:5: [policy p] max-duration: '367d' is out of range; at least 1s, at most 366d"},
         {"pending-timeout = 0min\n",
          "x.conf:5: [policy p] pending-timeout: '0min' is out of range; at least 1s, at most 366d"},
-        {"use-within = -1h\n", "x.conf:5: [policy p] use-within: '-1h' is not a duration; write for "
-                               "example 90s, 30min or 1h 30min"},
+        {"use-within = -1h\n",
+         "x.conf:5: [policy p] use-within: '-1h' is not a duration; write for "
+         "example 90s, 30min or 1h 30min"},
         {"clock = use\n",
          "x.conf:5: [policy p] clock: 'use' is not allowed; write approval or first-use"},
         {"hours = 9-17\n",
@@ -432,8 +455,7 @@ static void test_bad_values(void **state)
         {"hours = Mon 09:00-17:00, Tue 09:00-17:00\n",
          "x.conf:5: [policy p] hours: 'Mon 09:00-17:00, Tue 09:00-17:00' has too many words; write "
          "for example Mon..Fri 07:00-19:00 Europe/Berlin, and repeat the key for more hours"},
-        {"exclusive = 1\n",
-         "x.conf:5: [policy p] exclusive: '1' is not allowed; write no or yes"},
+        {"exclusive = 1\n", "x.conf:5: [policy p] exclusive: '1' is not allowed; write no or yes"},
         {"uses = 0\n", "x.conf:5: [policy p] uses: '0' is not allowed; write a number from 1 to "
                        "1000000, or unlimited"},
         {"max-open = 1000001\n", "x.conf:5: [policy p] max-open: '1000001' is not allowed; write a "
@@ -449,7 +471,8 @@ static void test_bad_values(void **state)
         {"survive-reboot = Yes\n",
          "x.conf:5: [policy p] survive-reboot: 'Yes' is not allowed; write no or yes"},
         /* what a terminal would obey is shown, not obeyed */
-        {"person = \xe2\x80\xae" "key\n",
+        {"person = \xe2\x80\xae"
+         "key\n",
          "x.conf:5: [policy p] person: '\\u{202E}key' is not allowed; write account or key"},
     };
 
@@ -475,9 +498,10 @@ static void test_long_values(void **state)
 
     /* a long value is quoted in part */
     snprintf(keys, sizeof(keys), "on-end = %s\n", long_name);
-    snprintf(sentence, sizeof(sentence),
-             "x.conf:5: [policy p] on-end: '%.159s' is not allowed; write terminate, warn or nothing",
-             long_name);
+    snprintf(
+        sentence, sizeof(sentence),
+        "x.conf:5: [policy p] on-end: '%.159s' is not allowed; write terminate, warn or nothing",
+        long_name);
     refused(head, keys, sentence);
 }
 
@@ -491,8 +515,8 @@ static void test_long_lists(void **state)
     assert_non_null(text);
     length = snprintf(text, size, "%sexempt = n0", head);
     for (int i = 1; i < 1024; i++)
-        length += snprintf(text + length, size - (size_t)length, i % 100 ? ", n%d" : "\nexempt = n%d",
-                           i);
+        length +=
+            snprintf(text + length, size - (size_t)length, i % 100 ? ", n%d" : "\nexempt = n%d", i);
     length += snprintf(text + length, size - (size_t)length, "\n");
     set = fixture_policies(text);
     assert_int_equal(set->policies[0]->exempt.count, 1024);
@@ -502,6 +526,30 @@ static void test_long_lists(void **state)
     snprintf(text + length, size - (size_t)length, "exempt = one-more\n");
     fixture_refused(text, strlen(text),
                     "x.conf:16: [policy p] exempt: has more than 1024 items; use a group");
+    free(text);
+}
+
+static void test_many_lines(void **state)
+{
+    static const struct {
+        const char *line, *sentence;
+    } cases[] = {
+        {"from = local\n", "x.conf:1029: [policy p] from: has more than 1024 items"},
+        {"hours = 09:00-17:00\n", "x.conf:1029: [policy p] hours: has more than 1024 lines"},
+    };
+    size_t size = 64 * 1024;
+    char *text = malloc(size);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t length = (size_t)snprintf(text, size, "%s", head);
+
+        for (int k = 0; k < 1024; k++)
+            length += (size_t)snprintf(text + length, size - length, "%s", cases[i].line);
+        policy_set_free(fixture_policies(text));
+        snprintf(text + length, size - length, "%s", cases[i].line);
+        fixture_refused(text, strlen(text), cases[i].sentence);
+    }
     free(text);
 }
 
@@ -518,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_many_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

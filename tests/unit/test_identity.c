@@ -13,11 +13,8 @@ static char *groups[] = {ops, security};
 
 static void test_copy_shares_nothing(void **state)
 {
-    struct identity alice = {.name = alices_name,
-                             .uid = 1000,
-                             .groups = groups,
-                             .n_groups = 2,
-                             .groups_known = true};
+    struct identity alice = {
+        .name = alices_name, .uid = 1000, .groups = groups, .n_groups = 2, .groups_known = true};
     struct identity copy;
 
     assert_int_equal(identity_copy(&alice, &copy), 0);

@@ -94,6 +94,17 @@ static void test_doors(void **state)
     assert_string_equal(door_name(DOOR_ANY), "?");
 }
 
+static void test_verdict_names(void **state)
+{
+    assert_string_equal(policy_verdict_name(POLICY_UNMANAGED), "unmanaged");
+    assert_string_equal(policy_verdict_name(POLICY_EXEMPT), "exempt");
+    assert_string_equal(policy_verdict_name(POLICY_NOBODY), "nobody");
+    assert_string_equal(policy_verdict_name(POLICY_OUTSIDE_HOURS), "outside-hours");
+    assert_string_equal(policy_verdict_name(POLICY_DECIDES), "decides");
+    assert_string_equal(policy_verdict_name(POLICY_NEEDS_GROUPS), "unknown");
+    assert_string_equal(policy_verdict_name((enum policy_verdict)99), "nobody");
+}
+
 static void test_first_match_decides(void **state)
 {
     struct scene scene;
@@ -282,29 +293,29 @@ static void test_explanations(void **state)
 
     scene.question.rhost = "evil\033[2Jhost";
     scene.person = fixture_person("mallory", 2000, NO_GROUPS);
-    check_explanation(
-        &scene, "x.conf:1 [policy local-root]: doors do not include ssh, only sudo, su\n"
-                "x.conf:9 [policy remote-root]: from does not include evil\\x1b[2Jhost\n"
-                "x.conf:17 [policy anybody-oracle]: requesters do not include mallory\n"
-                "x.conf:22 [policy alices-oracle]: accounts do not include root\n"
-                "no policy lets in mallory by this door from here\n");
+    check_explanation(&scene,
+                      "x.conf:1 [policy local-root]: doors do not include ssh, only sudo, su\n"
+                      "x.conf:9 [policy remote-root]: from does not include evil\\x1b[2Jhost\n"
+                      "x.conf:17 [policy anybody-oracle]: requesters do not include mallory\n"
+                      "x.conf:22 [policy alices-oracle]: accounts do not include root\n"
+                      "no policy lets in mallory by this door from here\n");
 
     set_scene(&scene);
     scene.person = fixture_person("carol", 2001, NO_GROUPS);
-    check_explanation(
-        &scene, "x.conf:1 [policy local-root]: exempts carol, who needs no check-out\n");
+    check_explanation(&scene,
+                      "x.conf:1 [policy local-root]: exempts carol, who needs no check-out\n");
     scene.person = fixture_person("mallory", 2000, NO_GROUPS);
     scene.person.groups_known = false;
-    check_explanation(&scene, "x.conf:1 [policy local-root]: cannot be told, because the groups are "
-                              "not known of mallory\n");
+    check_explanation(&scene,
+                      "x.conf:1 [policy local-root]: cannot be told, because the groups are "
+                      "not known of mallory\n");
 
     scene.account = (struct identity){.name = NULL, .uid = 5};
-    check_explanation(&scene,
-                      "x.conf:1 [policy local-root]: accounts do not include uid 5\n"
-                      "x.conf:9 [policy remote-root]: accounts do not include uid 5\n"
-                      "x.conf:17 [policy anybody-oracle]: accounts do not include uid 5\n"
-                      "x.conf:22 [policy alices-oracle]: accounts do not include uid 5\n"
-                      "no policy names the account uid 5\n");
+    check_explanation(&scene, "x.conf:1 [policy local-root]: accounts do not include uid 5\n"
+                              "x.conf:9 [policy remote-root]: accounts do not include uid 5\n"
+                              "x.conf:17 [policy anybody-oracle]: accounts do not include uid 5\n"
+                              "x.conf:22 [policy alices-oracle]: accounts do not include uid 5\n"
+                              "no policy names the account uid 5\n");
 }
 
 static void test_local_is_said_to_be_local(void **state)
@@ -314,12 +325,11 @@ static void test_local_is_said_to_be_local(void **state)
     set_scene(&scene);
     scene.account = (struct identity){.name = (char *)"daemon", .uid = 950};
     scene.question.door = DOOR_SSH;
-    check_explanation(&scene,
-                      "x.conf:1 [policy local-root]: accounts do not include daemon\n"
-                      "x.conf:9 [policy remote-root]: from does not include local\n"
-                      "x.conf:17 [policy anybody-oracle]: accounts do not include daemon\n"
-                      "x.conf:22 [policy alices-oracle]: accounts do not include daemon\n"
-                      "no policy lets in alice by this door from here\n");
+    check_explanation(&scene, "x.conf:1 [policy local-root]: accounts do not include daemon\n"
+                              "x.conf:9 [policy remote-root]: from does not include local\n"
+                              "x.conf:17 [policy anybody-oracle]: accounts do not include daemon\n"
+                              "x.conf:22 [policy alices-oracle]: accounts do not include daemon\n"
+                              "no policy lets in alice by this door from here\n");
 }
 
 static void test_principals(void **state)
@@ -472,8 +482,8 @@ static void test_malformed_texts_are_invalid(void **state)
     assert_int_equal(policy_check_request(policy, NULL, long_ticket, 0, &seconds, NULL),
                      ERROR_INVALID_ARGUMENT);
     assert_int_equal(seconds, 4711);
-    assert_int_equal(policy_check_request(policy, long_reason + 1, long_ticket + 1, 0, &seconds, NULL),
-                     0);
+    assert_int_equal(
+        policy_check_request(policy, long_reason + 1, long_ticket + 1, 0, &seconds, NULL), 0);
     free(long_reason);
     free(long_ticket);
     policy_set_free(other);
@@ -490,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_verdict_names),
         cmocka_unit_test(test_first_match_decides),
         cmocka_unit_test(test_what_does_not_match_falls_through),
         cmocka_unit_test(test_outside_hours_does_not_fall_through),

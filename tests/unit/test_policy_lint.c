@@ -42,7 +42,8 @@ static void test_clean(void **state)
               POLICY("c", "oracle", "alice", APPROVED),
           0, "");
     /* a later one with more doors, sources, people or accounts has something left */
-    check(POLICY("a", "root", "%ops", APPROVED "doors = sudo\n") POLICY("b", "root", "%ops", APPROVED),
+    check(POLICY("a", "root", "%ops", APPROVED "doors = sudo\n")
+              POLICY("b", "root", "%ops", APPROVED),
           0, "");
     check(POLICY("a", "root", "%ops", APPROVED "from = 10.0.0.0/8\n")
               POLICY("b", "root", "%ops", APPROVED "from = 10.0.0.0/8, local\n"),
@@ -50,19 +51,20 @@ static void test_clean(void **state)
     check(POLICY("a", "root", "%ops", APPROVED "from = 10.0.0.0/8\n")
               POLICY("b", "root", "%ops", APPROVED),
           0, "");
-    check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "root", "%ops, alice", APPROVED), 0, "");
+    check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "root", "%ops, alice", APPROVED), 0,
+          "");
     check(POLICY("a", "root", "ops", APPROVED) POLICY("b", "root", "%ops", APPROVED), 0, "");
     check(POLICY("a", "root", "uid:1000-1999", APPROVED)
               POLICY("b", "root", "uid:1000-2000", APPROVED),
           0, "");
-    check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "root", "%ops", APPROVED "exempt = x\n"),
+    check(POLICY("a", "root", "%ops", APPROVED)
+              POLICY("b", "root", "%ops", APPROVED "exempt = x\n"),
           0, "");
 }
 
 static void test_never_decides(void **state)
 {
-    static const char never[] =
-        "b never decides: what it names is taken before it, by policy a\n";
+    static const char never[] = "b never decides: what it names is taken before it, by policy a\n";
 
     check(POLICY("a", "root", "%ops", APPROVED) POLICY("b", "root", "%ops", APPROVED), 1, never);
     check(POLICY("a", "oracle, root", "alice, %ops", APPROVED)
@@ -117,11 +119,12 @@ static void test_quorums_out_of_reach(void **state)
 
 static void test_nobody_left_for_a_requester(void **state)
 {
-    check(POLICY("a", "root", "alice, bob, carol, %ops", "approvers = alice, bob\nquorum = 2\n"), 2,
-          "a can never be approved for alice: without the own approval its approvers cannot reach "
-          "its quorum\n"
-          "a can never be approved for bob: without the own approval its approvers cannot reach its "
-          "quorum\n");
+    check(
+        POLICY("a", "root", "alice, bob, carol, %ops", "approvers = alice, bob\nquorum = 2\n"), 2,
+        "a can never be approved for alice: without the own approval its approvers cannot reach "
+        "its quorum\n"
+        "a can never be approved for bob: without the own approval its approvers cannot reach its "
+        "quorum\n");
     check(POLICY("a", "root", "alice", "approvers = alice\nself-approval = yes\n"), 0, "");
     check(POLICY("a", "root", "alice", "approvers = alice, bob\n"), 0, "");
 }

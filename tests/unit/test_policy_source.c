@@ -194,10 +194,8 @@ static void test_covers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_ones),
-        cmocka_unit_test(test_bad_ones),
-        cmocka_unit_test(test_matches),
-        cmocka_unit_test(test_long_hosts_match_nothing),
+        cmocka_unit_test(test_good_ones), cmocka_unit_test(test_bad_ones),
+        cmocka_unit_test(test_matches),   cmocka_unit_test(test_long_hosts_match_nothing),
         cmocka_unit_test(test_covers),
     };
 

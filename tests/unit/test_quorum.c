@@ -154,10 +154,16 @@ static void test_bad_ones(void **state)
         {"(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&"
          "(a:1|b:1)",
          "has more than 256 ways to be reached"},
-        {"(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1) then (a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1) then "
+        {"(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1) then (a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1) "
+         "then "
          "a:1|b:1",
          "has more than 256 ways to be reached"},
-        {"1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then "
+        {"(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)&(a:1|b:1)|a:1",
+         "has more than 256 ways to be reached"},
+        {"a:1 & (b:1 | c:0)",
+         "'c:0' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
+        {"1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 then 1 "
+         "then "
          "1 then 1 then 1 then 1",
          "has more than 16 stages"},
     };
@@ -202,8 +208,8 @@ static void test_user_and_group_of_one_name(void **state)
 
     assert_int_equal(config_add_principals(&place, "ops, %ops", &both), 0);
     assert_int_equal(quorum_parse("ops:1", &both, &quorum, &problem), -EINVAL);
-    assert_string_equal(problem,
-                        "'ops' is a user and a group among the approvers; write %ops for the group");
+    assert_string_equal(
+        problem, "'ops' is a user and a group among the approvers; write %ops for the group");
     free(problem);
     assert_int_equal(quorum_parse("%ops:2", &both, &quorum, &problem), 0);
     quorum_free(quorum);
@@ -391,8 +397,7 @@ static void test_term_for(void **state)
         gather(&people, cases[i].people);
         term = quorum_term_for(quorum, &approvers, people.approvals, people.count - 1,
                                &people.identities[people.count - 1]);
-        if ((term == NULL) != (cases[i].term == NULL) ||
-            (term && strcmp(term, cases[i].term) != 0))
+        if ((term == NULL) != (cases[i].term == NULL) || (term && strcmp(term, cases[i].term) != 0))
             fail_msg("'%s' by '%s': %s", cases[i].quorum, cases[i].people, term ? term : "NULL");
         quorum_free(quorum);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/when.h"
+#include "cli/date.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "duration.h"
 
 /* The end of the year 9999: beyond, dates have no form that people read. */
-#define WHEN_MAX 253402300799LL
+#define DATE_MAX 253402300799LL
 
 /* Reads exactly `digits` decimal digits, then moves on. */
 static bool take_digits(const char **text, unsigned digits, int *ret_number)
@@ -86,7 +86,7 @@ static int parse_date(const char *text, uint64_t *ret_time)
     return tm_to_time(&tm, ret_time);
 }
 
-static int parse_clock(const char *text, uint64_t now, enum when_side side, uint64_t *ret_time)
+static int parse_clock(const char *text, uint64_t now, enum date_side side, uint64_t *ret_time)
 {
     time_t now_time = (time_t)now;
     struct tm tm = {0};
@@ -100,14 +100,14 @@ static int parse_clock(const char *text, uint64_t now, enum when_side side, uint
     r = tm_to_time(&tm, &time);
     if (r < 0)
         return r;
-    if (side == WHEN_NEXT ? time <= now : time > now) {
+    if (side == DATE_NEXT ? time <= now : time > now) {
         struct tm noon = tm;
         time_t other_day;
 
         /* Noon, so that no change of the clock makes it another day. */
         noon.tm_hour = 12;
         noon.tm_isdst = -1;
-        noon.tm_mday += side == WHEN_NEXT ? 1 : -1;
+        noon.tm_mday += side == DATE_NEXT ? 1 : -1;
         other_day = mktime(&noon);
         if (other_day < 0)
             return -ERANGE;
@@ -130,13 +130,13 @@ static int parse_seconds(const char *text, uint64_t *ret_time)
     unsigned long long seconds = strtoull(text, &end, 10);
     if (*end != '\0')
         return -EINVAL;
-    if (errno == ERANGE || seconds > WHEN_MAX)
+    if (errno == ERANGE || seconds > DATE_MAX)
         return -ERANGE;
     *ret_time = seconds;
     return 0;
 }
 
-int when_parse(const char *text, uint64_t now, enum when_side side, uint64_t *ret_time)
+int date_parse(const char *text, uint64_t now, enum date_side side, uint64_t *ret_time)
 {
     uint64_t seconds;
     int r;
@@ -165,34 +165,34 @@ static bool time_to_tm(uint64_t time, struct tm *ret_tm)
 {
     time_t value = (time_t)time;
 
-    return time <= WHEN_MAX && localtime_r(&value, ret_tm);
+    return time <= DATE_MAX && localtime_r(&value, ret_tm);
 }
 
-char *when_format(uint64_t time, char buffer[static WHEN_TEXT_MAX])
+char *date_format(uint64_t time, char buffer[static DATE_TEXT_MAX])
 {
     struct tm tm;
 
-    if (!time_to_tm(time, &tm) || strftime(buffer, WHEN_TEXT_MAX, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
-        snprintf(buffer, WHEN_TEXT_MAX, "@%" PRIu64, time);
+    if (!time_to_tm(time, &tm) || strftime(buffer, DATE_TEXT_MAX, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+        snprintf(buffer, DATE_TEXT_MAX, "@%" PRIu64, time);
     return buffer;
 }
 
-char *when_format_short(uint64_t time, uint64_t now, char buffer[static WHEN_TEXT_MAX])
+char *date_format_short(uint64_t time, uint64_t now, char buffer[static DATE_TEXT_MAX])
 {
     struct tm tm, today;
     bool is_today;
 
     if (!time_to_tm(time, &tm) || !time_to_tm(now, &today)) {
-        snprintf(buffer, WHEN_TEXT_MAX, "@%" PRIu64, time);
+        snprintf(buffer, DATE_TEXT_MAX, "@%" PRIu64, time);
         return buffer;
     }
     is_today = tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday;
-    if (strftime(buffer, WHEN_TEXT_MAX, is_today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm) == 0)
-        snprintf(buffer, WHEN_TEXT_MAX, "@%" PRIu64, time);
+    if (strftime(buffer, DATE_TEXT_MAX, is_today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm) == 0)
+        snprintf(buffer, DATE_TEXT_MAX, "@%" PRIu64, time);
     return buffer;
 }
 
-char *when_format_span(uint64_t seconds, char buffer[static WHEN_TEXT_MAX])
+char *date_format_span(uint64_t seconds, char buffer[static DATE_TEXT_MAX])
 {
     static const struct {
         uint64_t seconds;
@@ -205,24 +205,24 @@ char *when_format_span(uint64_t seconds, char buffer[static WHEN_TEXT_MAX])
         first++;
     rest = seconds % units[first].seconds;
     if (first + 1 < n_units && rest >= units[first + 1].seconds)
-        snprintf(buffer, WHEN_TEXT_MAX, "%" PRIu64 "%s %" PRIu64 "%s",
+        snprintf(buffer, DATE_TEXT_MAX, "%" PRIu64 "%s %" PRIu64 "%s",
                  seconds / units[first].seconds, units[first].name, rest / units[first + 1].seconds,
                  units[first + 1].name);
     else
-        snprintf(buffer, WHEN_TEXT_MAX, "%" PRIu64 "%s", seconds / units[first].seconds,
+        snprintf(buffer, DATE_TEXT_MAX, "%" PRIu64 "%s", seconds / units[first].seconds,
                  units[first].name);
     return buffer;
 }
 
-char *when_format_distance(uint64_t time, uint64_t now, char buffer[static WHEN_TEXT_MAX])
+char *date_format_distance(uint64_t time, uint64_t now, char buffer[static DATE_TEXT_MAX])
 {
-    char span[WHEN_TEXT_MAX];
+    char span[DATE_TEXT_MAX];
 
     if (time > now)
-        snprintf(buffer, WHEN_TEXT_MAX, "in %.40s", when_format_span(time - now, span));
+        snprintf(buffer, DATE_TEXT_MAX, "in %.40s", date_format_span(time - now, span));
     else if (time < now)
-        snprintf(buffer, WHEN_TEXT_MAX, "%.40s ago", when_format_span(now - time, span));
+        snprintf(buffer, DATE_TEXT_MAX, "%.40s ago", date_format_span(now - time, span));
     else
-        snprintf(buffer, WHEN_TEXT_MAX, "now");
+        snprintf(buffer, DATE_TEXT_MAX, "now");
     return buffer;
 }

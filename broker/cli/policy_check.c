@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "cli/arguments.h"
+#include "cli/candidates.h"
+#include "cli/value.h"
+#include "core/config.h"
+#include "core/policy_lint.h"
+#include "core/quorum.h"
+
+struct check {
+    struct output *output;
+    size_t findings;
+};
+
+static void report(const struct policy *policy, const char *sentence, void *userdata)
+{
+    struct check *check = userdata;
+    CLEANUP_JSON json_t *finding = NULL;
+
+    check->findings++;
+    if (!check->output->json) {
+        output_line(check->output, stdout, "%s:%u: [policy %s] %s",
+                    policy->file ? policy->file : "?", policy->line, policy->name, sentence);
+        return;
+    }
+    finding = json_pack("{s:s, s:s?, s:i, s:s}", "policy", policy->name, "file", policy->file,
+                        "line", (int)policy->line, "finding", sentence);
+    if (finding)
+        output_json(check->output, stdout, finding);
+    else
+        check->output->error = ENOMEM;
+}
+
+static void find(struct check *check, const struct policy *policy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void find(struct check *check, const struct policy *policy, const char *format, ...)
+{
+    CLEANUP_FREE char *sentence = NULL;
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vasprintf(&sentence, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        sentence = NULL;
+        check->output->error = ENOMEM;
+        return;
+    }
+    report(policy, sentence, check);
+}
+
+/* What came of looking up a name: errno of a look-up that found nothing. getpwnam(3) lists what
+ * systems leave in it where there simply is no such name. */
+static const char *why_unknown(int error)
+{
+    switch (error) {
+    case 0:
+    case ENOENT:
+    case ESRCH:
+    case EBADF:
+    case EPERM:
+        return "does not exist on this host";
+    default:
+        return "could not be looked up";
+    }
+}
+
+/* Fills in the uids too, by which policies match. */
+static void check_accounts(struct check *check, struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_accounts; i++) {
+        struct policy_account *account = &policy->accounts[i];
+        const struct passwd *user;
+
+        if (account->is_range)
+            continue;
+        errno = 0;
+        user = getpwnam(account->name);
+        if (!user) {
+            find(check, policy, "the account %s %s", account->name, why_unknown(errno));
+            continue;
+        }
+        account->uid = user->pw_uid;
+        account->uid_known = true;
+    }
+}
+
+static void check_principals(struct check *check, const struct policy *policy, const char *key,
+                             const struct principals *principals)
+{
+    for (size_t i = 0; i < principals->count; i++) {
+        const struct principal *principal = &principals->items[i];
+
+        if (principal->is_range)
+            continue;
+        errno = 0;
+        if (principal->is_group ? !getgrnam(principal->name) : !getpwnam(principal->name))
+            find(check, policy, "%s: %s %s %s", key, principal->is_group ? "the group" : "the user",
+                 principal->name, why_unknown(errno));
+    }
+}
+
+/* The linter sees those quorums that single users must reach; here are the groups. */
+static int check_quorum(struct check *check, const struct policy *policy)
+{
+    struct candidates candidates = {0};
+    bool has_group = false;
+    int r;
+
+    if (!policy->approval_required)
+        return 0;
+    for (size_t i = 0; i < policy->approvers.count; i++) {
+        if (policy->approvers.items[i].is_range)
+            return 0;
+        has_group = has_group || policy->approvers.items[i].is_group;
+    }
+    if (!has_group)
+        return 0;
+    r = candidates_find(&policy->approvers, &candidates);
+    if (r < 0)
+        return r;
+    if (!quorum_reachable(policy->quorum, &policy->approvers, candidates.people, candidates.count))
+        find(
+            check, policy,
+            "can never be approved: those who are in its approvers' groups now, as far as the name "
+            "service lists them, cannot reach its quorum");
+    candidates_clear(&candidates);
+    return 0;
+}
+
+static int check_set(struct check *check, struct policy_set *set)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < set->n_policies && r == 0; i++) {
+        struct policy *policy = set->policies[i];
+
+        check_accounts(check, policy);
+        check_principals(check, policy, "requesters", &policy->requesters);
+        check_principals(check, policy, "exempt", &policy->exempt);
+        check_principals(check, policy, "approvers", &policy->approvers);
+        r = check_quorum(check, policy);
+    }
+    return r == 0 ? policy_lint(set, report, check) : r;
+}
+
+int command_policy(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP_POLICY_SET struct policy_set *set = NULL;
+    struct check check = {.output = &cli->output};
+    const char *directory = CONFIG_POLICY_DIR;
+    struct failure failure;
+    struct error error;
+    int first, r = arguments_read(cli, argc, argv, NULL, 0, &first);
+
+    if (r != 0)
+        return r;
+    if (argc - first < 1 || argc - first > 2 || strcmp(argv[first], "check") != 0)
+        return arguments_wrong(cli, "policy knows one thing to do: policy check [DIRECTORY]");
+    if (argc - first == 2)
+        directory = argv[first + 1];
+    /* To the broker a folder that is not there holds no policies; here somebody has named it. */
+    if (argc - first == 2 && access(directory, F_OK) < 0)
+        return arguments_wrong(cli, "%.200s: %s", directory, strerror(errno));
+
+    r = config_load_policies(directory, &set, &error);
+    if (r != 0) {
+        failure_set(&failure, EXIT_REFUSED, error_short_name(error.code), "%s", error.text);
+        return output_failure(&cli->output, &failure, 0);
+    }
+    if (check_set(&check, set) < 0) {
+        failure_no_memory(&failure);
+        return output_failure(&cli->output, &failure, 0);
+    }
+    if (!cli->output.json)
+        output_line(&cli->output, stderr, "%zu %s, %zu %s", set->n_policies,
+                    set->n_policies == 1 ? "policy" : "policies", check.findings,
+                    check.findings == 1 ? "finding" : "findings");
+    return check.findings > 0 ? EXIT_REFUSED : EXIT_DONE;
+}

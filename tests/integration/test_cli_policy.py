@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""checkoutctl explain, reload, policy check."""
+
+import os
+import pwd
+
+import pytest
+
+from cli_fixtures import broker, brokers, bus, cli, machine  # noqa: F401
+
+ANSWER = {"verdict": "decides", "policy": "root-on-prod", "policy_digest": "ab" * 32, "at": ["t", 1795424400],
+          "explanation": "10-a.conf:1 [policy a]: accounts do not include root\n"
+                         "20-b.conf:3 [policy root-on-prod]: decides\x1b[31m\n"}
+
+
+def test_explain(broker, cli):
+    broker.on("Explain", ["odd", "a{sv}", ANSWER])
+    done = cli("explain", "--person", "alice", "--account", "root", "--door", "sudo", "--from", "192.0.2.7", "--at",
+               "2026-11-23 09:00")
+    assert done.code == 0
+    assert broker.calls("Explain") == [["Explain", {
+        "person": "alice", "account": "root", "door": "sudo", "from": "192.0.2.7", "at": 1795424400}]]
+    assert done.out == ("a policy decides (policy root-on-prod), at 2026-11-23 09:00:00 UTC\n"
+                        "  10-a.conf:1 [policy a]: accounts do not include root\n"
+                        "  20-b.conf:3 [policy root-on-prod]: decides\\x1b[31m\n")
+
+
+def test_explain_json(broker, cli):
+    broker.on("Explain", ["odd", "a{sv}", ANSWER])
+    done = cli("explain", "--account", "root", "--json")
+    assert done.json() == [{**ANSWER, "at": 1795424400}]
+    assert broker.calls("Explain") == [["Explain", {"person": pwd.getpwuid(os.getuid()).pw_name, "account": "root"}]]
+
+
+@pytest.mark.parametrize("verdict, word", [
+    ("unmanaged", "not managed"), ("exempt", "let through"), ("nobody", "refused"), ("outside-hours", "refused"),
+    ("a new one", "a new one")])
+def test_every_verdict_has_a_sentence(broker, cli, verdict, word):
+    broker.on("Explain", ["odd", "a{sv}", {"verdict": verdict}])
+    done = cli("explain", "--account", "root")
+    assert done.code == 0 and word in done.out and done.out.count("\n") == 1
+
+
+def test_reload(broker, cli):
+    done = cli("reload")
+    assert done.code == 0 and done.out == "the broker has read its policies anew\n"
+    done = cli("reload", "--json")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    broker.on("Reload", ["error", "InvalidArgument", "10-a.conf:3: there is no key acounts"])
+    done = cli("reload")
+    assert done.code == 1 and done.err == "checkoutctl: 10-a.conf:3: there is no key acounts\n"
+
+
+@pytest.fixture
+def policies(tmp_path):
+    """A folder that the file given last is written to; it asks no broker and no bus."""
+    def write(text):
+        (tmp_path / "10-test.conf").write_text(text)
+        return str(tmp_path)
+    tmp_path.chmod(0o755)
+    os.umask(0o022)
+    return write
+
+
+GOOD = "[policy one]\naccounts = root\nrequesters = daemon\napprovers = bin, sys\n"
+
+
+def test_good_policies(cli, policies):
+    done = cli("policy", "check", policies(GOOD))
+    assert (done.code, done.out, done.err) == (0, "", "1 policy, 0 findings\n")
+    done = cli("policy", "check", policies(GOOD), "--json")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("text, findings", [
+    (GOOD.replace("= root", "= root, nosuchaccount"), ["the account nosuchaccount does not exist on this host"]),
+    (GOOD.replace("daemon", "nosuchuser, %nosuchgroup"),
+     ["requesters: the user nosuchuser does not exist on this host",
+      "requesters: the group nosuchgroup does not exist on this host"]),
+    (GOOD + "exempt = nosuchuser\n", ["exempt: the user nosuchuser does not exist on this host"]),
+    (GOOD.replace("bin, sys", "%nogroup, %daemon") + "quorum = daemon:2\n",
+     ["can never be approved: those who are in its approvers' groups"]),
+    (GOOD + "quorum = 3\n", ["can never be approved"]),
+])
+def test_findings(cli, policies, text, findings):
+    directory = policies(text)
+    done = cli("policy", "check", directory)
+    assert done.code == 1
+    lines = done.out.splitlines()
+    for finding in findings:
+        line = next(line for line in lines if finding in line)
+        assert "10-test.conf:1: [policy one] " in line
+    assert done.err == f"1 policy, {len(lines)} finding{'s' * (len(lines) != 1)}\n"
+    done = cli("policy", "check", directory, "--json")
+    assert done.code == 1 and len(done.json()) == len(lines)
+    for row in done.json():
+        assert row["policy"] == "one" and row["line"] == 1 and row["file"].endswith("10-test.conf")
+
+
+def test_policies_that_cannot_be_read(cli, policies):
+    directory = policies(GOOD + "acounts = root\n")
+    done = cli("policy", "check", directory)
+    assert done.code == 1 and "10-test.conf:5" in done.err and done.out == ""
+    assert cli("policy", "check", directory, "--json").error()["error"] == "InvalidArgument"
