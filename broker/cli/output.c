@@ -172,12 +172,16 @@ static void failure_json(struct output *output, const struct failure *failure, u
 /* "check-out 17 was …" need not be told that it is about request 17. */
 static bool names_request(const char *text, uint64_t id)
 {
-    char number[24];
-    size_t length = (size_t)snprintf(number, sizeof(number), " %" PRIu64, id);
+    static const char *const words[] = {"request", "check-out", "number"};
 
-    for (const char *found = strstr(text, number); found; found = strstr(found + 1, number))
-        if (found[length] < '0' || found[length] > '9')
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        char name[40];
+        int length = snprintf(name, sizeof(name), "%s %" PRIu64, words[i], id);
+        const char *found = strstr(text, name);
+
+        if (found && (found[length] < '0' || found[length] > '9'))
             return true;
+    }
     return false;
 }
 

@@ -80,7 +80,7 @@ struct checkout {
     uint64_t use_by;      /* its clock starts at first use, which must come before this; 0: no such clock */
     uint64_t start;       /* of the window; 0: not yet */
     uint64_t end;         /* of the window, wall clock; 0: not yet */
-    uint64_t end_boot;    /* the same by CLOCK_BOOTTIME of boot_id; 0: not yet */
+    uint64_t end_boot;    /* the same, or use_by before it starts, by CLOCK_BOOTTIME of boot_id */
     char boot_id[BOOT_ID_TEXT_MAX];
     uint32_t uses; /* doors opened with it */
     bool survive_reboot;

@@ -127,8 +127,8 @@ void waiters_sink(const struct event *event, void *userdata)
     struct waiter *waiter;
     bool any = false;
 
-    /* One approval of two leaves it pending: the login goes on waiting. */
-    if (!event->checkout || event->state_new == STATE_PENDING)
+    /* One approval of several wakes too: the door says so to the person and waits on. */
+    if (!event->checkout || event->kind == EVENT_REQUESTED)
         return;
     LIST_FOREACH(waiter, &waiters->all, link)
     if (waiter->checkout_id == event->checkout->id)

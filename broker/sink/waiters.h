@@ -10,8 +10,8 @@
 struct waiters;
 struct waiter;
 
-/* Called from the loop when the request is pending no longer, or when the time ran out. The waiter is
- * gone by then. */
+/* Called from the loop when something was decided about the request, or when the time ran out. The
+ * waiter is gone by then. */
 typedef void (*waiter_wake)(void *userdata);
 
 int waiters_new(sd_event *event, struct waiters **ret_waiters); /* 0 or a negative errno */

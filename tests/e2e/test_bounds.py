@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import ROOT
+from host import ROOT
 
 GATE = "/run/pam-checkout/gate"
 # LIMIT_ANSWER_MS is 5 s in each phase; a login that is refused has one. The rest is the test's own.

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from conftest import ROOT
+from host import ROOT
 
 WANTED = ["requested", "decision", "approved", "started", "session-opened", "session-closed",
           "returned"]

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from .actor import PATIENCE, Actor
+from .login import ROOT_PASSWORD
 from .service import Service, listen, read_unit
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -31,8 +32,6 @@ GROUPS = ("ops", "security", "managers", "auditors", "checkout-admins")
 FIRST_UID = 4001
 # A broker that was built with sanitizers ends on a finding, and says where.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
-
-ROOT_PASSWORD = "root's own"
 
 POLICY = """
 [policy root]

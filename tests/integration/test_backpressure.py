@@ -5,8 +5,9 @@ import contextlib
 
 import pytest
 
+from host import ROOT
+
 CROWD = [f"ops{number:02}" for number in range(20)]
-ROOT = "uid=0(root)"
 CALLS = 20
 EVERYTHING = "({'limit': <uint32 1000>},)"
 

@@ -7,10 +7,10 @@ import threading
 import pexpect
 import pytest
 
+from host import ROOT
 from host.actor import status
 
 CROWD = [f"ops{number:02}" for number in range(20)]
-ROOT = "uid=0(root)"
 
 
 class Waiting:

@@ -142,7 +142,7 @@ def judge(arena, name, owners, races, outcomes):
 
 # Where different things meet, each must have had the last word sometimes.
 WINNERS = {
-    "approve-deny": ("started", "denied"), "approve-cancel": ("approved", "cancelled"),
+    "approve-deny": ("started", "denied"), "approve-cancel": ("started", "cancelled"),
     "deny-cancel": ("denied", "cancelled"), "approve-approve-deny-of-two": ("started", "denied"),
     "approve-revoke": ("revoked", "started"), "approve-lapse": ("started", "lapsed"),
     "deny-cancel-lapse": ("denied", "lapsed"), "revoke-checkin": ("revoked", "returned"),

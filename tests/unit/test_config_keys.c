@@ -352,6 +352,12 @@ static void test_bad_values(void **state)
          "x.conf:5: [policy p] requesters: 'carol ; the boss' is not a name; names have no blanks "
          "and "
          "none of :/*?!&|()<>\"'`=;#% in them (a comment needs a line of its own)"},
+        {"reason = no\t# x\n",
+         "x.conf:5: [policy p] reason: 'no\\x09# x' is not allowed; write no, "
+         "optional or required (a comment needs a line of its own)"},
+        {"reason = no\t; x\n",
+         "x.conf:5: [policy p] reason: 'no\\x09; x' is not allowed; write no, "
+         "optional or required (a comment needs a line of its own)"},
         {"requesters = *\n",
          "x.conf:5: [policy p] requesters: '*' is not a name; names have no blanks and none of "
          ":/*?!&|()<>\"'`=;#% in them"},

@@ -129,14 +129,13 @@ static void test_every_end_wakes(void **state)
 }
 
 /* The first of two approvals does not answer the question: who waits is told nothing to act on. */
-static void test_what_leaves_it_pending_wakes_nobody(void **state)
+static void test_what_changes_nothing_wakes_nobody(void **state)
 {
     struct scene *scene = *state;
     struct sleeper sleeper = {0};
 
     add(scene, &sleeper, 17, 3600);
     tell(scene, EVENT_REQUESTED, 17, STATE_NONE, STATE_PENDING);
-    tell(scene, EVENT_DECISION, 17, STATE_PENDING, STATE_PENDING);
     tell(scene, EVENT_POLICY_LOADED, 0, STATE_NONE, STATE_NONE);
     assert_int_equal(run(scene), 0);
     assert_int_equal(sleeper.woken, 0);
@@ -208,6 +207,18 @@ static void test_waking_may_cancel_and_add(void **state)
 }
 
 /* tear_down frees waiters with these pending, woken and not; the sanitizers look on. */
+/* Who waits is told of it, and waits on. */
+static void test_an_approval_of_several_wakes(void **state)
+{
+    struct scene *scene = *state;
+    struct sleeper sleeper = {0};
+
+    add(scene, &sleeper, 17, 3600);
+    tell(scene, EVENT_DECISION, 17, STATE_PENDING, STATE_PENDING);
+    run(scene);
+    assert_int_equal(sleeper.woken, 1);
+}
+
 static void test_free_with_pending(void **state)
 {
     static struct sleeper sleepers[4]; /* outlives the function: a wake would be seen */
@@ -246,12 +257,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_decision_wakes_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_end_wakes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_leaves_it_pending_wakes_nobody, set_up,
+        cmocka_unit_test_setup_teardown(test_what_changes_nothing_wakes_nobody, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_time_wakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_decision_and_time_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled_is_not_woken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_waking_may_cancel_and_add, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_approval_of_several_wakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_with_pending, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
     };
