@@ -322,8 +322,11 @@ static int use_open(struct ledger *ledger, const struct login *login,
     }
     if (scheduled) {
         verdict->id = scheduled->id;
-        say(verdict, VERDICT_REFUSED, "check-out %llu is approved and starts at %s: come back then",
-            (unsigned long long)scheduled->id, when_format(scheduled->start_at, now, when));
+        say(verdict, VERDICT_REFUSED,
+            "check-out %llu is approved and starts at %s: come back then, or ask for one that "
+            "starts now: checkoutctl request %s",
+            (unsigned long long)scheduled->id, when_format(scheduled->start_at, now, when),
+            login->account);
         return 1;
     }
     return 0;
