@@ -150,6 +150,10 @@ int ledger_identify(const struct caller *caller, struct roster *roster,
 /* Is the person in the group of that setting? */
 bool ledger_is_administrator(const struct ledger *ledger, const struct identity *person);
 
+/* Is the person among the approvers of its policy, as they are for its requester? */
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person);
+
 /* May this person decide about it? Nobody decides for themselves. */
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
                        const struct identity *person);
