@@ -396,7 +396,9 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
         return r ? r : person_r ? person_r : account_r;
     draft.person = person;
     draft.account = account;
-    r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
+    r = ledger_tick(ledger, now, error);
+    if (r == 0)
+        r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
     if (r == 0 && !draft.policy->approval_required)
         r = error_set(error, ERROR_POLICY_REFUSED,
                       "policy %s asks for no approval: %s can request it without you",
