@@ -101,8 +101,8 @@ static int find_candidates(const struct policy *policy, const struct identity *p
 }
 
 /* Refuses what nobody could ever approve, so that nobody waits for it. */
-static int check_approvers(const struct policy *policy, const struct identity *person,
-                           struct roster *roster, struct error *error)
+int request_check_approvers(const struct policy *policy, const struct identity *person,
+                            struct roster *roster, struct error *error)
 {
     CLEANUP(cleanup_candidates) struct candidates *candidates = calloc(1, sizeof(*candidates));
     CLEANUP_FREE char *who = NULL;
@@ -277,7 +277,7 @@ int request_draw_up(struct ledger *ledger, const struct draft *draft, struct ros
     if (r == 0)
         r = check_caps(ledger, draft, now, error);
     if (r == 0 && policy->approval_required)
-        r = check_approvers(policy, draft->person, roster, error);
+        r = request_check_approvers(policy, draft->person, roster, error);
     if (r != 0)
         return r;
 
