@@ -5,6 +5,7 @@
 
 #include "core/ledger_internal.h"
 #include "core/quorum.h"
+#include "duration.h"
 
 /* More earlier approvers than this do not fit into one question to the name service. */
 #define APPROVALS_MAX (ROSTER_MAX - 2)
@@ -16,30 +17,47 @@ bool ledger_is_administrator(const struct ledger *ledger, const struct identity 
     return ledger->administrators && identity_in_group(person, ledger->administrators);
 }
 
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person)
+{
+    const struct policy *policy = ledger_policy(ledger, checkout->policy);
+    struct approvers approvers;
+
+    if (!policy)
+        return false;
+    approvers = approvers_of(ledger->policies, policy, checkout->person);
+    return approvers_include(&approvers, person) == 1;
+}
+
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
                        const struct identity *person)
 {
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
 
     return policy && policy->approval_required && person->uid != 0 &&
-           (policy->self_approval || (person->uid != checkout->person_uid &&
-                                      person->uid != checkout->person_loginuid)) &&
-           principals_include(&policy->approvers, person) == 1;
+           (policy->self_approval ||
+            (person->uid != checkout->person_uid && person->uid != checkout->person_loginuid)) &&
+           ledger_is_approver(ledger, checkout, person);
 }
 
 char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout *checkout)
 {
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
-    CLEANUP_FREE char *who = policy ? principals_sentence(&policy->approvers) : NULL;
+    CLEANUP_FREE char *who = NULL;
     char *sentence = NULL;
 
+    if (policy) {
+        struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
+
+        who = approvers_sentence(&approvers);
+    }
     if (!who || asprintf(&sentence, "%s can approve it", who) < 0)
         return strdup("");
     return sentence;
 }
 
-/* Two people, by everything that the kernel knows of them: neither uid nor loginuid of the one is uid
- * or loginuid of the other. */
+/* Two people, by everything that the kernel knows of them: neither uid nor loginuid of the one is
+ * uid or loginuid of the other. */
 static bool is_same_human(const struct checkout *checkout, const struct caller *caller)
 {
     if (caller->uid == checkout->person_uid || caller->loginuid == checkout->person_uid ||
@@ -49,10 +67,11 @@ static bool is_same_human(const struct checkout *checkout, const struct caller *
 }
 
 /* May this caller give a decision of that policy about it? */
-static int check_decider(const struct policy *policy, const struct checkout *checkout,
-                         const struct caller *caller, const struct identity *person,
-                         struct error *error)
+static int check_decider(const struct ledger *ledger, const struct policy *policy,
+                         const struct checkout *checkout, const struct caller *caller,
+                         const struct identity *person, struct error *error)
 {
+    struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
     CLEANUP_FREE char *who = NULL;
     int included;
 
@@ -72,22 +91,25 @@ static int check_decider(const struct policy *policy, const struct checkout *che
                              : "you logged in as %s, whose request this is: somebody else must "
                                "decide about it",
                          checkout->person);
-    included = principals_include(&policy->approvers, person);
+    included = approvers_include(&approvers, person);
     if (included == 1)
         return 0;
     if (included == -EAGAIN)
         return error_set(error, ERROR_NOT_PERMITTED,
                          "the name service did not say in time which groups you are in: try again");
-    who = principals_sentence(&policy->approvers);
+    who = approvers_sentence(&approvers);
     return error_set(error, ERROR_NOT_PERMITTED, "you may not decide about request %llu: %s can",
                      (unsigned long long)checkout->id, who ? who : "its approvers");
 }
 
 /* ---- approve ---- */
 
-/* The earlier approvals with today's groups of their givers: who cannot be told does not count. */
+/* The earlier approvals with today's groups of their givers: who is gone, or is more than can be
+ * looked up, does not count. Whom the name service cannot tell is waited for by refusing: this
+ * approval would be used up without completing anything, and nobody might be left to give another.
+ */
 static int gather_approvals(const struct checkout *checkout, struct roster *roster,
-                            struct approval *approvals, size_t *ret_count)
+                            struct approval *approvals, size_t *ret_count, struct error *error)
 {
     bool wait = false;
     size_t count = 0;
@@ -98,6 +120,11 @@ static int gather_approvals(const struct checkout *checkout, struct roster *rost
         int r = roster_user(roster, decision->actor, true, &approver);
 
         wait = wait || r == -EAGAIN;
+        if (r < 0 && r != -EAGAIN && r != -ENOENT && r != -ENOSPC)
+            return error_set(error, ERROR_NOT_PERMITTED,
+                             "the name service did not say in time which groups %s, who has "
+                             "approved request %llu, is in: try again",
+                             decision->actor, (unsigned long long)checkout->id);
         if (r == 0 && approver->uid == decision->actor_uid)
             approvals[count++] = (struct approval){approver, decision->time};
     }
@@ -105,10 +132,11 @@ static int gather_approvals(const struct checkout *checkout, struct roster *rost
     return wait ? -EAGAIN : 0;
 }
 
-static int check_terms(const struct checkout *checkout, const struct approval_terms *terms,
-                       const struct moment *now, struct error *error)
+static int check_terms(const struct policy *policy, const struct checkout *checkout,
+                       const struct approval_terms *terms, const struct moment *now,
+                       struct error *error)
 {
-    char start[WHEN_TEXT_MAX];
+    char start[WHEN_TEXT_MAX], most[DURATION_TEXT_MAX];
 
     if (!terms->digest || strcmp(terms->digest, checkout->digest) != 0)
         return error_set(error, terms->digest ? ERROR_CHANGED : ERROR_INVALID_ARGUMENT,
@@ -120,6 +148,11 @@ static int check_terms(const struct checkout *checkout, const struct approval_te
                          "that is longer than the %llu seconds that %s asked for: an approval can "
                          "only shorten",
                          (unsigned long long)checkout->duration, checkout->person);
+    if ((terms->duration ? terms->duration : checkout_granted_seconds(checkout)) >
+        policy->max_duration)
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "policy %s allows at most %s by now: approve it for that or less (--for)",
+                         policy->name, duration_format(policy->max_duration, most));
     if (terms->start && terms->start < checkout->start_at)
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "that is earlier than %s asked for (%s): an approval can only set a later "
@@ -132,8 +165,8 @@ static int check_terms(const struct checkout *checkout, const struct approval_te
 
 static int copy_decision(const struct decision *decision, struct checkout *checkout)
 {
-    struct decision *decisions = reallocarray(checkout->decisions, checkout->n_decisions + 1,
-                                              sizeof(*checkout->decisions));
+    struct decision *decisions =
+        reallocarray(checkout->decisions, checkout->n_decisions + 1, sizeof(*checkout->decisions));
     struct decision copy = *decision;
 
     if (!decisions)
@@ -153,11 +186,13 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
                     const struct actor *actor, const char *reason, const struct moment *now,
                     struct changes *changes, struct error *error)
 {
-    int r = request_check_exclusive(ledger, policy, checkout, now, error);
+    int r;
 
+    checkout_approve(checkout, policy,
+                     now); /* first: a later start that was set is looked at too */
+    r = request_check_exclusive(ledger, policy, checkout, now, error);
     if (r != 0)
         return r;
-    checkout_approve(checkout, policy, now);
     changes->items[changes->count++] = (struct change){.kind = EVENT_APPROVED,
                                                        .life = LIFE_APPROVED,
                                                        .checkout = checkout,
@@ -165,8 +200,8 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
                                                        .reason = reason};
     if (checkout_starts_now(checkout, now)) {
         checkout_open_window(checkout, now->wall, now);
-        changes->items[changes->count++] = (struct change){
-            .kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout};
+        changes->items[changes->count++] =
+            (struct change){.kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout};
     }
     return 0;
 }
@@ -221,7 +256,7 @@ static int load_pending(struct ledger *ledger, uint64_t id, const struct caller 
                                "%s request again",
                                checkout->policy, checkout->person)
                    : outcome_refuse(ledger, checkout, now, error);
-    r = check_decider(policy, checkout, caller, *ret_person, error);
+    r = check_decider(ledger, policy, checkout, caller, *ret_person, error);
     if (r != 0)
         return r;
     *ret_policy = policy;
@@ -258,6 +293,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     const struct identity *person = NULL;
     const struct policy *policy = NULL;
     struct approval approvals[APPROVALS_MAX + 1];
+    struct approvers approvers;
     size_t n_approvals = 0;
     struct changes changes = {0};
     const char *term;
@@ -267,17 +303,18 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     if (r == 0 && checkout->state != STATE_PENDING)
         r = outcome_refuse(ledger, checkout, now, error);
     if (r == 0)
-        r = check_terms(checkout, terms, now, error);
+        r = check_terms(policy, checkout, terms, now, error);
     if (r == 0)
         r = already_decided(checkout, caller, now, error);
     if (r == 0)
-        r = gather_approvals(checkout, roster, approvals, &n_approvals);
+        r = gather_approvals(checkout, roster, approvals, &n_approvals, error);
     if (r != 0)
         return r;
 
-    term = quorum_term_for(policy->quorum, &policy->approvers, approvals, n_approvals, person);
+    approvers = approvers_of(ledger->policies, policy, checkout->person);
+    term = quorum_term_for(policy->quorum, &approvers, approvals, n_approvals, person);
     if (!term) {
-        CLEANUP_FREE char *wanted = quorum_sentence(policy->quorum, &policy->approvers);
+        CLEANUP_FREE char *wanted = quorum_sentence(policy->quorum, &approvers);
 
         return error_set(error, ERROR_NOT_PERMITTED,
                          "your approval would not help request %llu now: policy %s wants %s",
@@ -299,9 +336,8 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
 
     approvals[n_approvals++] = (struct approval){person, now->wall};
     return approve(ledger, policy, checkout, &decision,
-                   quorum_evaluate(policy->quorum, &policy->approvers, approvals, n_approvals)
-                       .reached,
-                   now, &changes, error);
+                   quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached, now,
+                   &changes, error);
 }
 
 int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
@@ -320,6 +356,7 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
                           .start = request->start};
     struct changes changes = {0};
     struct approval approval;
+    struct approvers approvers;
     const char *term;
     int r = ledger_identify(caller, roster, &granter, error);
     int person_r = request_find_user(roster, person_name, &person, error);
@@ -331,7 +368,9 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
         return r ? r : person_r ? person_r : account_r;
     draft.person = person;
     draft.account = account;
-    r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
+    r = ledger_tick(ledger, now, error);
+    if (r == 0)
+        r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
     if (r == 0 && !draft.policy->approval_required)
         r = error_set(error, ERROR_POLICY_REFUSED,
                       "policy %s asks for no approval: %s can request it without you",
@@ -339,14 +378,15 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     if (r == 0)
         r = request_draw_up(ledger, &draft, roster, now, &checkout, error);
     if (r == 0)
-        r = check_decider(draft.policy, checkout, caller, granter, error);
+        r = check_decider(ledger, draft.policy, checkout, caller, granter, error);
     if (r != 0)
         return r;
-    term = quorum_term_for(draft.policy->quorum, &draft.policy->approvers, NULL, 0, granter);
+    approvers = approvers_of(ledger->policies, draft.policy, person->name);
+    term = quorum_term_for(draft.policy->quorum, &approvers, NULL, 0, granter);
     if (!term)
         return error_set(error, ERROR_NOT_PERMITTED,
-                         "policy %s asks others first: let %s request it",
-                         draft.policy->name, person->name);
+                         "policy %s asks others first: let %s request it", draft.policy->name,
+                         person->name);
 
     CLEANUP_FREE char *term_copy = *term ? strdup(term) : NULL;
     struct actor actor = {granter->name, caller->uid, caller->loginuid};
@@ -360,15 +400,12 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
 
     if (*term && !term_copy)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    changes.items[changes.count++] = (struct change){.kind = EVENT_REQUESTED,
-                                                     .life = LIFE_REQUESTED,
-                                                     .checkout = checkout,
-                                                     .actor = &actor};
+    changes.items[changes.count++] = (struct change){
+        .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = checkout, .actor = &actor};
     approval = (struct approval){granter, now->wall};
     r = approve(ledger, draft.policy, checkout, &decision,
-                quorum_evaluate(draft.policy->quorum, &draft.policy->approvers, &approval, 1)
-                    .reached,
-                now, &changes, error);
+                quorum_evaluate(draft.policy->quorum, &approvers, &approval, 1).reached, now,
+                &changes, error);
     if (r == 0)
         *ret_id = checkout->id;
     return r;
@@ -403,10 +440,6 @@ int ledger_deny(struct ledger *ledger, uint64_t id, const char *reason, const st
                             .reason = reason,
                             .decision = &decision};
 
-    /* Who approved first and now denies takes the approval back: the first decision stays stored. */
-    for (size_t i = 0; i < checkout->n_decisions; i++)
-        if (checkout->decisions[i].actor_uid == caller->uid)
-            change.decision = NULL;
     return ledger_commit(ledger, &change, 1, now, error);
 }
 
@@ -416,14 +449,15 @@ static int give_up(struct ledger *ledger, uint64_t id, const struct caller *call
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
+    struct error ignored;
     struct change change = {.kind = pending ? EVENT_CANCELLED : EVENT_RETURNED,
                             .life = pending ? LIFE_CANCELLED : LIFE_RETURNED};
     int r = ledger_identify(caller, roster, &person, error);
 
-    if (r == 0)
-        r = ledger_tick(ledger, now, error);
-    if (r == 0)
+    if (r == 0) {
+        (void)ledger_tick(ledger, now, &ignored); /* what is wrong elsewhere is no hindrance here */
         r = ledger_load(ledger, id, &checkout, error);
+    }
     if (r != 0)
         return r;
     if (checkout->person_uid != caller->uid)
@@ -467,19 +501,17 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
-    const struct policy *policy;
     int r = ledger_identify(caller, roster, &person, error);
 
-    if (r == 0)
-        r = ledger_tick(ledger, now, error);
-    if (r == 0)
+    if (r == 0) {
+        (void)ledger_tick(ledger, now, &ignored); /* what is wrong elsewhere is no hindrance here */
         r = ledger_load(ledger, id, &checkout, error);
+    }
     if (r != 0)
         return r;
-    policy = ledger_policy(ledger, checkout->policy);
     /* Taking away is open to more than giving: root and administrators too, and for oneself too. */
     if (caller->uid != 0 && !ledger_is_administrator(ledger, person) &&
-        (!policy || principals_include(&policy->approvers, person) != 1))
+        !ledger_is_approver(ledger, checkout, person))
         return error_set(error, ERROR_NOT_PERMITTED,
                          "you may not revoke check-out %llu: its approvers and administrators can",
                          (unsigned long long)id);
