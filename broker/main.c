@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -147,22 +148,51 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     return arm_tick(broker);
 }
 
+/* The journal takes entries again: what it has missed is recorded, and so told to it as well. */
+static void record_gap(struct broker *broker)
+{
+    struct moment now = moment_now();
+    struct journal_gap gap;
+    struct error error;
+    char reason[160];
+
+    if (!journal_take_gap(broker->journal, &gap))
+        return;
+    (void)snprintf(reason, sizeof(reason),
+                   "%" PRIu64 " entries, of the records %" PRIu64 " to %" PRIu64
+                   ", did not get into the journal (%s)",
+                   gap.missed, gap.first_seq, gap.last_seq, strerror(-gap.error));
+    if (ledger_note(broker->ledger, EVENT_JOURNAL_GAP, reason, &now, &error) != 0)
+        complain(3, "%s", error.text);
+}
+
 static int on_post(sd_event_source *source, void *userdata)
 {
     struct broker *broker = userdata;
 
+    record_gap(broker);
     return broker->due_changed ? arm_tick(broker) : 0;
 }
 
 /* ---- policies, and what waits for the first ones ---- */
 
+static void on_bus_lost(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    complain(3, "the system bus has gone; everything is in the ledger, starting again");
+    sd_event_exit(broker->event, EXIT_FAILURE);
+}
+
+/* Only once the rules have been read: before that there is no broker on the bus either. */
 static int open_doors(struct broker *broker)
 {
     struct moment now = moment_now();
     struct error error;
 
-    if (gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
-        ledger_note(broker->ledger, EVENT_BROKER_STARTED, &now, &error) != 0 ||
+    if (people_server_open(broker->people, &error) != 0 ||
+        gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
+        ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0 ||
         ledger_tick(broker->ledger, &now, &error) != 0) {
         complain(3, "%s", error.text);
         return -EIO;
@@ -218,14 +248,6 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     else
         r = sd_event_exit(broker->event, EXIT_SUCCESS);
     return r;
-}
-
-static void on_bus_lost(void *userdata)
-{
-    struct broker *broker = userdata;
-
-    complain(3, "the system bus has gone; everything is in the ledger, starting again");
-    sd_event_exit(broker->event, EXIT_FAILURE);
 }
 
 /* ---- start and stop ---- */
@@ -318,7 +340,7 @@ static void stop(struct broker *broker)
     struct error error;
 
     (void)sd_notify(0, "STOPPING=1");
-    if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, &now, &error) != 0)
+    if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, NULL, &now, &error) != 0)
         complain(3, "%s", error.text);
     reload_free(broker->reload);
     gate_server_free(broker->gate);

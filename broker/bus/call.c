@@ -42,6 +42,7 @@ static void take_result(struct roster_entry *entry, struct names_result *result)
     entry->error = result->error;
     entry->user = result->user;
     entry->members = result->members;
+    entry->incomplete = result->incomplete;
     result->user = (struct identity){0};
     result->members = NULL;
 }
@@ -261,7 +262,7 @@ static const struct interface_method *find_method(const struct interface *interf
 }
 
 DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interface,
-                                DBusConnection *connection, DBusMessage *message)
+                                DBusConnection *connection, DBusMessage *message, void *origin)
 {
     const struct interface_method *method;
     const char *wanted = dbus_message_get_interface(message);
@@ -291,6 +292,7 @@ DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interfa
     if (!call)
         return DBUS_HANDLER_RESULT_NEED_MEMORY;
     call->bus = bus;
+    call->origin = origin;
     call->connection = dbus_connection_ref(connection);
     call->message = dbus_message_ref(message);
     call->method = method;

@@ -26,7 +26,6 @@ struct bus {
     int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
-    struct gate_server *gate; /* set while there is one */
     /* Has the policies read anew: the number of the reload that will have seen everything written before
      * now. 0: it could not begin. */
     uint64_t (*reload)(void *userdata);
@@ -45,6 +44,7 @@ typedef enum call_progress (*call_step)(struct call *call);
 struct call {
     LIST_ENTRY(call) link;
     struct bus *bus;
+    void *origin; /* what its server gave to call_dispatch */
     DBusConnection *connection;
     DBusMessage *message;
     const struct interface_method *method;
@@ -54,15 +54,15 @@ struct call {
     DBusPendingCall *credentials; /* people: the question who it is */
     struct caller caller;         /* people */
     struct waiter *waiter;        /* doors: parked in Resume */
-    uint64_t waits_for;           /* the id it waited for; 0: it never did */
     bool wait_over;               /* woken: answer as it stands */
+    bool timed_out;               /* woken by time: the login waits no longer */
     uint64_t reload;              /* people: parked until this reload is done; 0: not */
 };
 
 /* Handles a message if it is a method call of this interface: finds the method, checks path and
  * signature, answers what is wrong with them, calls the handler. Introspection is answered too. */
 DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interface,
-                                DBusConnection *connection, DBusMessage *message);
+                                DBusConnection *connection, DBusMessage *message, void *origin);
 
 /* Runs the step until it is answered or parked. The call may be gone afterwards. */
 void call_run(struct call *call, call_step step);

@@ -75,7 +75,10 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
     uint32_t uid = UID_UNSET, pid = 0, loginuid = LOGINUID_UNSET;
 
     dbus_pending_call_unref(TAKE_PTR(call->credentials));
+    /* libdbus takes whatever has the right serial number for the reply: the bus keeps others from
+     * sending one unasked, unless its policy was opened. */
     if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
+        !dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) ||
         read_credentials(reply, &uid, &pid) < 0 || uid == UID_UNSET) {
         fail(call, "no credentials");
         return;

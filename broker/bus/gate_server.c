@@ -3,19 +3,25 @@
 
 #include <errno.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
+#include <sys/resource.h>
 
 #include "bus/decode.h"
 #include "bus/loop.h"
 #include "gate1.h"
 #include "text.h"
 
+/* A file descriptor for each, and so many for everything else: ledger, buses, look-ups, kill handles.
+ * No more logins than may have requests waiting. */
+#define GATE_FDS_RESERVED 64
+#define GATE_PEERS_MAX LIMIT_PENDING_TOTAL
+
 struct peer {
     LIST_ENTRY(peer) link;
     struct gate_server *server;
     DBusConnection *connection;
     struct loop *loop;
-    uint64_t asked; /* the pending request that it is about to wait for; 0: none */
+    bool filtered;
+    uint64_t waits_for; /* the request that its login waits for, or is about to; 0: none */
 };
 
 struct gate_server {
@@ -23,68 +29,52 @@ struct gate_server {
     DBusServer *server;
     struct loop *loop;
     LIST_HEAD(, peer) peers;
+    size_t n_peers, max_peers;
 };
 
 DEFINE_CLEANUP(struct gate_server *, gate_server, gate_server_free);
+
+static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
+                                    void *userdata);
 
 /* ---- peers ---- */
 
 static void peer_free(struct peer *peer)
 {
+    struct gate_server *server = peer->server;
+
     LIST_REMOVE(peer, link);
-    calls_drop(peer->server->bus, peer->connection);
+    if (server->n_peers-- == server->max_peers && server->loop)
+        loop_pause(server->loop, false);
+    calls_drop(server->bus, peer->connection);
     loop_detach(peer->loop);
+    if (peer->filtered)
+        dbus_connection_remove_filter(peer->connection, on_message, peer);
     dbus_connection_close(peer->connection);
     dbus_connection_unref(peer->connection);
     free(peer);
 }
 
-/* The peer that calls; NULL if it is none of ours. */
-static struct peer *peer_of(const struct call *call)
-{
-    struct peer *peer = NULL;
-
-    if (call->bus->gate)
-        LIST_FOREACH(peer, &call->bus->gate->peers, link)
-            if (peer->connection == call->connection)
-                return peer;
-    return NULL;
-}
-
-static bool is_awaited(const struct gate_server *server, uint64_t id)
-{
-    const struct peer *peer;
-
-    LIST_FOREACH(peer, &server->peers, link)
-        if (peer->asked == id)
-            return true;
-    return waiters_has(server->bus->waiters, id);
-}
-
-/* The door hung up: a request that was filed for a login that waited, or was about to, is withdrawn with
- * the last login that waits for it. */
+/* The door hung up: a request that was filed for a login that waited is withdrawn with the last login
+ * that waits for it. */
 static void peer_gone(struct peer *peer)
 {
     struct gate_server *server = peer->server;
-    struct bus *bus = server->bus;
     struct moment now = moment_now();
-    uint64_t waited_for[8];
-    size_t count = 0;
-    struct call *call;
+    uint64_t id = peer->waits_for;
     struct error error;
 
-    if (peer->asked)
-        waited_for[count++] = peer->asked;
-    LIST_FOREACH(call, &bus->calls, link)
-    if (call->connection == peer->connection && call->waits_for && count < 8)
-        waited_for[count++] = call->waits_for;
     peer_free(peer);
-    for (size_t i = 0; i < count; i++)
-        if (!is_awaited(server, waited_for[i]))
-            (void)ledger_abandon(bus->ledger, waited_for[i], &now, &error);
+    if (id == 0)
+        return;
+    LIST_FOREACH(peer, &server->peers, link)
+    if (peer->waits_for == id)
+        return;
+    (void)ledger_abandon(server->bus->ledger, id, &now, &error);
 }
 
-static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
+static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
+                                    void *userdata)
 {
     struct peer *peer = userdata;
 
@@ -92,7 +82,7 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         peer_gone(peer);
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    return call_dispatch(peer->server->bus, &gate1_interface, connection, message);
+    return call_dispatch(peer->server->bus, &gate1_interface, connection, message, peer);
 }
 
 static dbus_bool_t is_admitted(DBusConnection *connection, unsigned long uid, void *userdata)
@@ -110,6 +100,9 @@ static void on_new_connection(DBusServer *dbus_server, DBusConnection *connectio
     peer->server = server;
     peer->connection = dbus_connection_ref(connection);
     LIST_INSERT_HEAD(&server->peers, peer, link);
+    /* Who comes now waits in the socket's backlog until somebody leaves. */
+    if (++server->n_peers == server->max_peers)
+        loop_pause(server->loop, true);
 
     dbus_connection_set_exit_on_disconnect(connection, FALSE);
     dbus_connection_set_allow_anonymous(connection, FALSE);
@@ -117,12 +110,27 @@ static void on_new_connection(DBusServer *dbus_server, DBusConnection *connectio
     dbus_connection_set_max_message_size(connection, LIMIT_GATE_MESSAGE);
     dbus_connection_set_max_received_size(connection, LIMIT_GATE_MESSAGE);
     dbus_connection_set_max_message_unix_fds(connection, 1);
-    if (!dbus_connection_add_filter(connection, on_message, peer, NULL) ||
+    peer->filtered = dbus_connection_add_filter(connection, on_message, peer, NULL);
+    if (!peer->filtered ||
         loop_attach_connection(server->bus->event, connection, &peer->loop) < 0)
         peer_free(peer);
 }
 
 /* ---- the server ---- */
+
+static size_t count_room(void)
+{
+    struct rlimit limit;
+    size_t room = GATE_PEERS_MAX;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return room;
+    if (limit.rlim_cur < 2 * GATE_FDS_RESERVED)
+        room = limit.rlim_cur / 2;
+    else if (limit.rlim_cur - GATE_FDS_RESERVED < room)
+        room = limit.rlim_cur - GATE_FDS_RESERVED;
+    return room ? room : 1;
+}
 
 int gate_server_new(struct bus *bus, const char *address, struct gate_server **ret_server,
                     struct error *error)
@@ -134,8 +142,8 @@ int gate_server_new(struct bus *bus, const char *address, struct gate_server **r
     if (!server)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
     server->bus = bus;
-    bus->gate = server;
     LIST_INIT(&server->peers);
+    server->max_peers = count_room();
     server->server = dbus_server_listen(address, &problem);
     if (!server->server) {
         error_set(error, ERROR_STORAGE_FAILED, "the gate cannot listen on %s: %s", address,
@@ -155,10 +163,9 @@ struct gate_server *gate_server_free(struct gate_server *server)
 {
     if (!server)
         return NULL;
-    server->bus->gate = NULL;
+    server->loop = loop_detach(server->loop);
     while (!LIST_EMPTY(&server->peers))
         peer_free(LIST_FIRST(&server->peers));
-    loop_detach(server->loop);
     if (server->server) {
         dbus_server_disconnect(server->server);
         dbus_server_unref(server->server);
@@ -169,12 +176,18 @@ struct gate_server *gate_server_free(struct gate_server *server)
 
 /* ---- methods ---- */
 
-static enum call_progress reply_verdict(struct call *call, const struct verdict *verdict)
+/* Answers, and notes whether the login goes on waiting: a request that was filed to be waited for must
+ * not outlive it, even where it goes between two of its calls. */
+static enum call_progress reply_verdict(struct call *call, const struct login *login,
+                                        const struct verdict *verdict)
 {
+    struct peer *peer = call->origin;
     const char *name = verdict_name(verdict->kind);
     const char *message = dbus_validate_utf8(verdict->message, NULL) ? verdict->message : "";
     dbus_uint64_t id = verdict->id, end = verdict->end;
 
+    peer->waits_for =
+        verdict->kind == VERDICT_PENDING && login->wait_seconds > 0 && !call->timed_out ? id : 0;
     return call_reply(call, DBUS_TYPE_STRING, &name, DBUS_TYPE_UINT64, &id, DBUS_TYPE_UINT64, &end,
                       DBUS_TYPE_STRING, &message, DBUS_TYPE_INVALID);
 }
@@ -189,16 +202,12 @@ static enum call_progress ask(struct call *call, door_question question)
     struct verdict verdict;
     struct login login;
     struct error error;
-    struct peer *peer;
 
     if (decode_login(call->message, NULL, &login, &error) != 0)
         return call_reply_error(call, &error);
     if (question(call->bus->ledger, &login, &call->roster, &now, &verdict) == -EAGAIN)
         return CALL_NEEDS_PEOPLE;
-    peer = peer_of(call);
-    if (peer)
-        peer->asked = verdict.kind == VERDICT_PENDING && login.wait_seconds > 0 ? verdict.id : 0;
-    return reply_verdict(call, &verdict);
+    return reply_verdict(call, &login, &verdict);
 }
 
 static enum call_progress ask_step(struct call *call)
@@ -211,23 +220,25 @@ static enum call_progress open_step(struct call *call)
     return ask(call, ledger_open_session);
 }
 
-static void on_woken(void *userdata)
+static void on_woken(bool timed_out, void *userdata)
 {
     struct call *call = userdata;
 
     call->waiter = NULL;
-    call->waits_for = 0;
     call->wait_over = true;
+    call->timed_out = timed_out;
+    /* It may have waited for hours: who everybody is now, is asked anew. */
+    roster_clear(&call->roster);
     call_continue(call);
 }
 
 static enum call_progress resume_step(struct call *call)
 {
     struct moment now = moment_now();
+    struct peer *peer = call->origin;
     struct verdict verdict;
     struct login login;
     struct error error;
-    struct peer *peer;
     uint64_t id;
 
     if (decode_login(call->message, &id, &login, &error) != 0)
@@ -235,13 +246,10 @@ static enum call_progress resume_step(struct call *call)
     if (ledger_resume(call->bus->ledger, id, &login, &call->roster, &now, &verdict) == -EAGAIN)
         return CALL_NEEDS_PEOPLE;
     if (verdict.kind != VERDICT_PENDING || call->wait_over || login.wait_seconds == 0)
-        return reply_verdict(call, &verdict);
+        return reply_verdict(call, &login, &verdict);
     if (waiters_add(call->bus->waiters, id, login.wait_seconds, on_woken, call, &call->waiter) < 0)
-        return reply_verdict(call, &verdict);
-    call->waits_for = id;
-    peer = peer_of(call);
-    if (peer)
-        peer->asked = 0;
+        return reply_verdict(call, &login, &verdict);
+    peer->waits_for = id;
     return CALL_PARKED;
 }
 

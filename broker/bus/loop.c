@@ -11,6 +11,11 @@
 /* libdbus has a reading and a writing watch on a connection's socket, one on each of a server's. */
 #define LOOP_WATCHES_MAX 8
 
+/* accept(2) that fails leaves the socket readable and libdbus says nothing: without a limit that would
+ * be a busy loop until there are file descriptors again. */
+#define LOOP_ACCEPT_INTERVAL_USEC (100 * 1000)
+#define LOOP_ACCEPT_BURST 200
+
 struct loop_fd {
     struct loop *loop;
     int fd;
@@ -22,6 +27,7 @@ struct loop {
     DBusConnection *connection; /* or NULL */
     DBusServer *server;         /* or NULL */
     sd_event_source *dispatch;
+    bool paused;
     DBusWatch *watches[LOOP_WATCHES_MAX]; /* NULL: free */
     struct loop_fd *fds[LOOP_WATCHES_MAX];
 };
@@ -34,6 +40,8 @@ static uint32_t events_of(const struct loop *loop, int fd)
 {
     uint32_t events = 0;
 
+    if (loop->paused)
+        return 0;
     for (size_t i = 0; i < LOOP_WATCHES_MAX; i++) {
         DBusWatch *watch = loop->watches[i];
 
@@ -105,8 +113,13 @@ static int add_fd(struct loop *loop, int fd)
         added->fd = fd;
         int r = sd_event_add_io(loop->event, &added->source, fd, 0, on_ready, added);
 
-        if (r < 0)
+        if (r >= 0 && loop->server)
+            r = sd_event_source_set_ratelimit(added->source, LOOP_ACCEPT_INTERVAL_USEC,
+                                              LOOP_ACCEPT_BURST);
+        if (r < 0) {
+            sd_event_source_disable_unref(added->source);
             return r;
+        }
         loop->fds[i] = TAKE_PTR(added);
         return 0;
     }
@@ -286,6 +299,14 @@ int loop_attach_server(sd_event *event, DBusServer *server, struct loop **ret_lo
         return -ENOMEM;
     *ret_loop = TAKE_PTR(loop);
     return 0;
+}
+
+void loop_pause(struct loop *loop, bool paused)
+{
+    loop->paused = paused;
+    for (size_t i = 0; i < LOOP_WATCHES_MAX; i++)
+        if (loop->fds[i])
+            (void)update_fd(loop, loop->fds[i]->fd);
 }
 
 struct loop *loop_detach(struct loop *loop)

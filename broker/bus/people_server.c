@@ -2,6 +2,7 @@
 #include "bus/people_server.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "broker1.h"
 #include "bus/caller.h"
@@ -10,6 +11,10 @@
 #include "bus/loop.h"
 #include "dict.h"
 
+/* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
+ * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message
+ * that no method wants. */
+#define PEOPLE_MESSAGE_FDS_MAX 253
 
 struct people_server {
     struct bus *bus;
@@ -17,40 +22,65 @@ struct people_server {
     struct loop *loop;
     void (*on_lost)(void *userdata);
     void *userdata;
+    bool filtered;
+    bool lost;
 };
 
 DEFINE_CLEANUP(struct people_server *, people_server, people_server_free);
+
+/* Anybody on the bus can send a signal of this name: only the bus itself is believed. */
+static bool is_name_lost(DBusMessage *message)
+{
+    const char *name = NULL;
+
+    return dbus_message_is_signal(message, DBUS_INTERFACE_DBUS, "NameLost") &&
+           dbus_message_has_sender(message, DBUS_SERVICE_DBUS) &&
+           dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID) &&
+           strcmp(name, BROKER1_INTERFACE) == 0;
+}
 
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
 {
     struct people_server *server = userdata;
 
     if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected") ||
-        dbus_message_is_signal(message, DBUS_INTERFACE_DBUS, "NameLost")) {
-        server->on_lost(server->userdata);
+        is_name_lost(message)) {
+        if (!server->lost)
+            server->on_lost(server->userdata);
+        server->lost = true;
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    return call_dispatch(server->bus, &broker1_interface, connection, message);
+    return call_dispatch(server->bus, &broker1_interface, connection, message, server);
+}
+
+static int bus_error(DBusError *problem, struct error *error)
+{
+    error_set(error, ERROR_STORAGE_FAILED, "the system bus (" PEOPLE_BUS_ADDRESS "): %s",
+              problem->message);
+    dbus_error_free(problem);
+    return ERROR_STORAGE_FAILED;
 }
 
 static int connect_to_bus(struct people_server *server, const char *address, struct error *error)
 {
     DBusError problem = DBUS_ERROR_INIT;
-    int owner = 0;
 
     server->connection = dbus_connection_open_private(address, &problem);
     if (server->connection)
         dbus_connection_set_exit_on_disconnect(server->connection, FALSE);
-    if (server->connection && dbus_bus_register(server->connection, &problem)) {
+    if (server->connection && dbus_bus_register(server->connection, &problem))
         dbus_connection_set_exit_on_disconnect(server->connection, FALSE);
-        owner = dbus_bus_request_name(server->connection, BROKER1_INTERFACE,
+    return dbus_error_is_set(&problem) ? bus_error(&problem, error) : 0;
+}
+
+static int take_name(struct people_server *server, struct error *error)
+{
+    DBusError problem = DBUS_ERROR_INIT;
+    int owner = dbus_bus_request_name(server->connection, BROKER1_INTERFACE,
                                       DBUS_NAME_FLAG_DO_NOT_QUEUE, &problem);
-    }
-    if (dbus_error_is_set(&problem)) {
-        error_set(error, ERROR_STORAGE_FAILED, "the system bus (%s): %s", address, problem.message);
-        dbus_error_free(&problem);
-        return ERROR_STORAGE_FAILED;
-    }
+
+    if (dbus_error_is_set(&problem))
+        return bus_error(&problem, error);
     if (owner != DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER)
         return error_set(error, ERROR_STORAGE_FAILED,
                          "another broker has the name " BROKER1_INTERFACE " on the system bus");
@@ -71,11 +101,21 @@ int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void
     r = connect_to_bus(server, address, error);
     if (r != 0)
         return r;
-    dbus_connection_set_max_message_unix_fds(server->connection, 0);
-    if (!dbus_connection_add_filter(server->connection, on_message, server, NULL) ||
-        loop_attach_connection(bus->event, server->connection, &server->loop) < 0)
-        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    dbus_connection_set_max_message_unix_fds(server->connection, PEOPLE_MESSAGE_FDS_MAX);
     *ret_server = TAKE_PTR(server);
+    return 0;
+}
+
+int people_server_open(struct people_server *server, struct error *error)
+{
+    int r = take_name(server, error);
+
+    if (r != 0)
+        return r;
+    server->filtered = dbus_connection_add_filter(server->connection, on_message, server, NULL);
+    if (!server->filtered ||
+        loop_attach_connection(server->bus->event, server->connection, &server->loop) < 0)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
     return 0;
 }
 
@@ -86,6 +126,8 @@ struct people_server *people_server_free(struct people_server *server)
     if (server->connection) {
         calls_drop(server->bus, server->connection);
         loop_detach(server->loop);
+        if (server->filtered)
+            dbus_connection_remove_filter(server->connection, on_message, server);
         dbus_connection_close(server->connection);
         dbus_connection_unref(server->connection);
     }

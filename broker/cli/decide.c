@@ -66,7 +66,8 @@ static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
     view_block(&decision->cli->output, terminal, checkout, VIEW_DECISION);
     output_part(&decision->cli->output, terminal, COLOUR_BOLD, "Approve request %" PRIu64 "? [y/N]",
                 id);
-    fputc(' ', terminal);
+    output_part(&decision->cli->output, terminal, COLOUR_NONE, " ");
+    decision->cli->output.wrap.column = 0;
     /* What could not be shown was not seen. */
     if (fflush(terminal) != 0 || ferror(terminal) || decision->cli->output.error)
         return failure_set(failure, EXIT_REFUSED, "NotShown",
@@ -84,27 +85,38 @@ static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
     return 0;
 }
 
+/* Nobody is asked about what the broker will refuse. */
+static int check_pending(const json_t *checkout, struct failure *failure)
+{
+    static const char *const decided[] = {"approved", "active", "denied"};
+    const char *state = value_text(checkout, "state"), *name = "WrongState";
+
+    if (state && strcmp(state, "pending") == 0)
+        return 0;
+    for (size_t i = 0; state && i < sizeof(decided) / sizeof(*decided); i++)
+        if (strcmp(state, decided[i]) == 0)
+            name = "AlreadyDecided";
+    return failure_set(failure, EXIT_REFUSED, name, "it is %.40s: there is nothing to approve",
+                       state ? state : "in no state");
+}
+
 static int approve_one(struct decision *decision, uint64_t id, struct failure *failure)
 {
     CLEANUP_JSON json_t *checkout = NULL;
     struct broker1_approval approval = decision->approval;
-    const char *state;
     int r = broker_get(decision->client, id, &checkout, failure);
 
     if (r != 0)
         return r;
-    state = value_text(checkout, "state");
-    if (!state || strcmp(state, "pending") != 0)
-        return failure_set(failure, EXIT_REFUSED, "WrongState",
-                           "it is %.40s: there is nothing to approve",
-                           state ? state : "in no state");
     approval.digest = value_text(checkout, "digest");
     if (!approval.digest)
         return failure_set(failure, EXIT_REFUSED, "NotPermitted",
                            "the broker does not show you enough of it to approve it");
 
     if (decision->terminal) {
-        r = ask(decision, checkout, id, failure);
+        r = check_pending(checkout, failure);
+        if (r == 0)
+            r = ask(decision, checkout, id, failure);
         if (r != 0)
             return r;
     } else if (!decision->cli->output.json) {

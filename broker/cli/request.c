@@ -191,7 +191,6 @@ static int end_own(struct cli *cli, int argc, char **argv,
                    int (*end)(struct client *, uint64_t, struct failure *))
 {
     CLEANUP_CLIENT struct client *client = NULL;
-    CLEANUP_JSON json_t *checkout = NULL;
     struct failure failure;
     uint64_t id = 0;
     int first, r = arguments_read(cli, argc, argv, NULL, 0, &first);

@@ -32,15 +32,21 @@ int result_done(struct cli *cli, struct client *client, uint64_t id)
     return EXIT_DONE;
 }
 
+/* The broker's own sentence may say it already. */
+static void add_unless(struct failure *failure, const char *said, const char *advice)
+{
+    if (!strstr(failure->text, said))
+        failure_add(failure, "%s", advice);
+}
+
 int result_failed(struct cli *cli, struct failure *failure, uint64_t id)
 {
     if (failure->exit == EXIT_UNKNOWN)
         failure_add(failure, "look with: checkoutctl show %" PRIu64, id);
     else if (geteuid() == 0 && (strcmp(failure->name, "NotPermitted") == 0 ||
                                 strcmp(failure->name, "SelfApproval") == 0))
-        failure_add(failure, "you are root here: %s as yourself, without sudo", cli->command->name);
+        add_unless(failure, "yourself", "you are root here: decide as yourself, without sudo");
     else if (strcmp(failure->name, "Changed") == 0)
-        failure_add(failure,
-                    "it has changed since it was shown, look again: checkoutctl show %" PRIu64, id);
+        add_unless(failure, "checkoutctl show", "look again with: checkoutctl show");
     return output_failure(&cli->output, failure, id);
 }

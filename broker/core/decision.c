@@ -17,6 +17,18 @@ bool ledger_is_administrator(const struct ledger *ledger, const struct identity 
     return ledger->administrators && identity_in_group(person, ledger->administrators);
 }
 
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person)
+{
+    const struct policy *policy = ledger_policy(ledger, checkout->policy);
+    struct approvers approvers;
+
+    if (!policy)
+        return false;
+    approvers = approvers_of(ledger->policies, policy, checkout->person);
+    return approvers_include(&approvers, person) == 1;
+}
+
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
                        const struct identity *person)
 {
@@ -25,15 +37,20 @@ bool ledger_may_decide(const struct ledger *ledger, const struct checkout *check
     return policy && policy->approval_required && person->uid != 0 &&
            (policy->self_approval ||
             (person->uid != checkout->person_uid && person->uid != checkout->person_loginuid)) &&
-           principals_include(&policy->approvers, person) == 1;
+           ledger_is_approver(ledger, checkout, person);
 }
 
 char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout *checkout)
 {
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
-    CLEANUP_FREE char *who = policy ? principals_sentence(&policy->approvers) : NULL;
+    CLEANUP_FREE char *who = NULL;
     char *sentence = NULL;
 
+    if (policy) {
+        struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
+
+        who = approvers_sentence(&approvers);
+    }
     if (!who || asprintf(&sentence, "%s can approve it", who) < 0)
         return strdup("");
     return sentence;
@@ -50,10 +67,11 @@ static bool is_same_human(const struct checkout *checkout, const struct caller *
 }
 
 /* May this caller give a decision of that policy about it? */
-static int check_decider(const struct policy *policy, const struct checkout *checkout,
-                         const struct caller *caller, const struct identity *person,
-                         struct error *error)
+static int check_decider(const struct ledger *ledger, const struct policy *policy,
+                         const struct checkout *checkout, const struct caller *caller,
+                         const struct identity *person, struct error *error)
 {
+    struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
     CLEANUP_FREE char *who = NULL;
     int included;
 
@@ -73,63 +91,15 @@ static int check_decider(const struct policy *policy, const struct checkout *che
                              : "you logged in as %s, whose request this is: somebody else must "
                                "decide about it",
                          checkout->person);
-    included = principals_include(&policy->approvers, person);
+    included = approvers_include(&approvers, person);
     if (included == 1)
         return 0;
     if (included == -EAGAIN)
         return error_set(error, ERROR_NOT_PERMITTED,
                          "the name service did not say in time which groups you are in: try again");
-    who = principals_sentence(&policy->approvers);
+    who = approvers_sentence(&approvers);
     return error_set(error, ERROR_NOT_PERMITTED, "you may not decide about request %llu: %s can",
                      (unsigned long long)checkout->id, who ? who : "its approvers");
-}
-
-/* ---- what has become of it ---- */
-
-static const struct decision *last_decision(const struct checkout *checkout,
-                                            enum decision_verdict verdict)
-{
-    for (size_t i = checkout->n_decisions; i > 0; i--)
-        if (checkout->decisions[i - 1].verdict == verdict)
-            return &checkout->decisions[i - 1];
-    return NULL;
-}
-
-/* The state is not the one that this needs: says exactly what has happened instead. */
-static int wrong_state(const struct checkout *checkout, const struct moment *now,
-                       struct error *error)
-{
-    unsigned long long id = checkout->id;
-    const struct decision *approved = last_decision(checkout, DECISION_APPROVE);
-    const struct decision *denied = last_decision(checkout, DECISION_DENY);
-    char when[WHEN_TEXT_MAX];
-
-    switch (checkout->state) {
-    case STATE_PENDING:
-        return error_set(error, ERROR_WRONG_STATE,
-                         "request %llu is still pending: deny or cancel it instead", id);
-    case STATE_APPROVED:
-    case STATE_ACTIVE:
-        return error_set(error, ERROR_ALREADY_DECIDED, "request %llu was approved by %s at %s", id,
-                         approved ? approved->actor : "its policy",
-                         when_format(approved ? approved->time : checkout->approved_at, now, when));
-    case STATE_DENIED:
-        return error_set(error, ERROR_ALREADY_DECIDED, "request %llu was denied by %s at %s", id,
-                         denied ? denied->actor : "an approver",
-                         when_format(denied ? denied->time : checkout->requested, now, when));
-    case STATE_LAPSED:
-        return error_set(error, ERROR_WRONG_STATE, "request %llu lapsed at %s, undecided", id,
-                         when_format(checkout->lapses, now, when));
-    case STATE_CANCELLED:
-        return error_set(error, ERROR_WRONG_STATE, "request %llu was cancelled by %s", id,
-                         checkout->person);
-    case STATE_RETURNED:
-        return error_set(error, ERROR_WRONG_STATE, "check-out %llu was checked in by %s", id,
-                         checkout->person);
-    default:
-        return error_set(error, ERROR_WRONG_STATE, "number %llu is %s", id,
-                         state_name(checkout->state));
-    }
 }
 
 /* ---- approve ---- */
@@ -285,8 +255,8 @@ static int load_pending(struct ledger *ledger, uint64_t id, const struct caller 
                                "policy %s, which asked for this approval, is no longer there: let "
                                "%s request again",
                                checkout->policy, checkout->person)
-                   : wrong_state(checkout, now, error);
-    r = check_decider(policy, checkout, caller, *ret_person, error);
+                   : outcome_refuse(ledger, checkout, now, error);
+    r = check_decider(ledger, policy, checkout, caller, *ret_person, error);
     if (r != 0)
         return r;
     *ret_policy = policy;
@@ -323,6 +293,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     const struct identity *person = NULL;
     const struct policy *policy = NULL;
     struct approval approvals[APPROVALS_MAX + 1];
+    struct approvers approvers;
     size_t n_approvals = 0;
     struct changes changes = {0};
     const char *term;
@@ -330,7 +301,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     int r = load_pending(ledger, id, caller, roster, now, &person, &policy, &checkout, error);
 
     if (r == 0 && checkout->state != STATE_PENDING)
-        r = wrong_state(checkout, now, error);
+        r = outcome_refuse(ledger, checkout, now, error);
     if (r == 0)
         r = check_terms(policy, checkout, terms, now, error);
     if (r == 0)
@@ -340,9 +311,10 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     if (r != 0)
         return r;
 
-    term = quorum_term_for(policy->quorum, &policy->approvers, approvals, n_approvals, person);
+    approvers = approvers_of(ledger->policies, policy, checkout->person);
+    term = quorum_term_for(policy->quorum, &approvers, approvals, n_approvals, person);
     if (!term) {
-        CLEANUP_FREE char *wanted = quorum_sentence(policy->quorum, &policy->approvers);
+        CLEANUP_FREE char *wanted = quorum_sentence(policy->quorum, &approvers);
 
         return error_set(error, ERROR_NOT_PERMITTED,
                          "your approval would not help request %llu now: policy %s wants %s",
@@ -363,10 +335,9 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
                                 .term = term_copy};
 
     approvals[n_approvals++] = (struct approval){person, now->wall};
-    return approve(
-        ledger, policy, checkout, &decision,
-        quorum_evaluate(policy->quorum, &policy->approvers, approvals, n_approvals).reached, now,
-        &changes, error);
+    return approve(ledger, policy, checkout, &decision,
+                   quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached, now,
+                   &changes, error);
 }
 
 int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
@@ -385,6 +356,7 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
                           .start = request->start};
     struct changes changes = {0};
     struct approval approval;
+    struct approvers approvers;
     const char *term;
     int r = ledger_identify(caller, roster, &granter, error);
     int person_r = request_find_user(roster, person_name, &person, error);
@@ -406,10 +378,11 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     if (r == 0)
         r = request_draw_up(ledger, &draft, roster, now, &checkout, error);
     if (r == 0)
-        r = check_decider(draft.policy, checkout, caller, granter, error);
+        r = check_decider(ledger, draft.policy, checkout, caller, granter, error);
     if (r != 0)
         return r;
-    term = quorum_term_for(draft.policy->quorum, &draft.policy->approvers, NULL, 0, granter);
+    approvers = approvers_of(ledger->policies, draft.policy, person->name);
+    term = quorum_term_for(draft.policy->quorum, &approvers, NULL, 0, granter);
     if (!term)
         return error_set(error, ERROR_NOT_PERMITTED,
                          "policy %s asks others first: let %s request it", draft.policy->name,
@@ -430,10 +403,9 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     changes.items[changes.count++] = (struct change){
         .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = checkout, .actor = &actor};
     approval = (struct approval){granter, now->wall};
-    r = approve(
-        ledger, draft.policy, checkout, &decision,
-        quorum_evaluate(draft.policy->quorum, &draft.policy->approvers, &approval, 1).reached, now,
-        &changes, error);
+    r = approve(ledger, draft.policy, checkout, &decision,
+                quorum_evaluate(draft.policy->quorum, &approvers, &approval, 1).reached, now,
+                &changes, error);
     if (r == 0)
         *ret_id = checkout->id;
     return r;
@@ -450,7 +422,7 @@ int ledger_deny(struct ledger *ledger, uint64_t id, const char *reason, const st
     int r = load_pending(ledger, id, caller, roster, now, &person, &policy, &checkout, error);
 
     if (r == 0 && checkout->state != STATE_PENDING)
-        r = wrong_state(checkout, now, error);
+        r = outcome_refuse(ledger, checkout, now, error);
     if (r != 0)
         return r;
 
@@ -495,16 +467,13 @@ static int give_up(struct ledger *ledger, uint64_t id, const struct caller *call
                          (unsigned long long)id);
     if (lifecycle_next(checkout->state, change.life) == STATE_NONE) {
         if (pending && !state_is_final(checkout->state))
-            return error_set(error, ERROR_WRONG_STATE,
-                             "request %llu is %s: give it back with checkoutctl checkin %llu",
-                             (unsigned long long)id, state_name(checkout->state),
-                             (unsigned long long)id);
+            return outcome_refuse_cancel(ledger, checkout, now, error);
         if (!pending && checkout->state == STATE_PENDING)
             return error_set(error, ERROR_WRONG_STATE,
                              "request %llu is still pending: withdraw it with checkoutctl cancel "
                              "%llu",
                              (unsigned long long)id, (unsigned long long)id);
-        return wrong_state(checkout, now, error);
+        return outcome_refuse(ledger, checkout, now, error);
     }
 
     struct actor actor = {person->name, caller->uid, caller->loginuid};
@@ -532,8 +501,6 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
-    const struct policy *policy;
-    struct error ignored;
     int r = ledger_identify(caller, roster, &person, error);
 
     if (r == 0) {
@@ -542,15 +509,14 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
     }
     if (r != 0)
         return r;
-    policy = ledger_policy(ledger, checkout->policy);
     /* Taking away is open to more than giving: root and administrators too, and for oneself too. */
     if (caller->uid != 0 && !ledger_is_administrator(ledger, person) &&
-        (!policy || principals_include(&policy->approvers, person) != 1))
+        !ledger_is_approver(ledger, checkout, person))
         return error_set(error, ERROR_NOT_PERMITTED,
                          "you may not revoke check-out %llu: its approvers and administrators can",
                          (unsigned long long)id);
     if (lifecycle_next(checkout->state, LIFE_REVOKED) == STATE_NONE)
-        return wrong_state(checkout, now, error);
+        return outcome_refuse(ledger, checkout, now, error);
 
     struct actor actor = {person->name, caller->uid, caller->loginuid};
     struct change change = {.kind = EVENT_REVOKED,

@@ -147,9 +147,12 @@ static int use_open(struct ledger *ledger, const struct login *login,
     }
     if (scheduled) {
         verdict->id = scheduled->id;
-        verdict_say(verdict, VERDICT_REFUSED,
-                    "check-out %llu is approved and starts at %s: come back then",
-                    (unsigned long long)scheduled->id, when_format(scheduled->start_at, now, when));
+        verdict_say(
+            verdict, VERDICT_REFUSED,
+            "check-out %llu is approved and starts at %s: come back then, or ask for one that "
+            "starts now: checkoutctl request %s",
+            (unsigned long long)scheduled->id, when_format(scheduled->start_at, now, when),
+            login->account);
         return 1;
     }
     return 0;
@@ -270,22 +273,20 @@ int ledger_ask(struct ledger *ledger, const struct login *login, struct roster *
 
 /* ---- waiting ---- */
 
-static int say_outcome(const struct checkout *checkout, const struct moment *now,
-                       struct verdict *verdict)
+static int say_outcome(struct ledger *ledger, const struct checkout *checkout,
+                       const struct moment *now, struct verdict *verdict)
 {
+    CLEANUP_STEP struct step denial = {0};
     unsigned long long id = checkout->id;
-    const struct decision *denial = NULL;
     char when[WHEN_TEXT_MAX];
+    struct error error;
 
-    for (size_t i = 0; i < checkout->n_decisions; i++)
-        if (checkout->decisions[i].verdict == DECISION_DENY)
-            denial = &checkout->decisions[i];
     switch (checkout->state) {
     case STATE_DENIED:
+        outcome_find(ledger, checkout, &denial);
         return verdict_say(verdict, VERDICT_REFUSED, "request %llu was denied by %s%s%s", id,
-                           denial ? denial->actor : "an approver",
-                           denial && denial->reason ? ": " : "",
-                           denial && denial->reason ? denial->reason : "");
+                           denial.actor ? denial.actor : "an approver", denial.reason ? ": " : "",
+                           denial.reason ? denial.reason : "");
     case STATE_LAPSED:
         return verdict_say(verdict, VERDICT_REFUSED,
                            "request %llu lapsed at %s: nobody decided about it", id,
@@ -294,6 +295,12 @@ static int say_outcome(const struct checkout *checkout, const struct moment *now
         return verdict_say(verdict, VERDICT_REFUSED,
                            "check-out %llu is approved and starts at %s: come back then", id,
                            when_format(checkout->start_at, now, when));
+    case STATE_CANCELLED:
+    case STATE_RETURNED:
+    case STATE_REVOKED:
+    case STATE_EXPIRED:
+        (void)outcome_refuse(ledger, checkout, now, &error);
+        return verdict_say(verdict, VERDICT_REFUSED, "%s", error.text);
     default:
         return verdict_say(verdict, VERDICT_REFUSED, "request %llu is %s", id,
                            state_name(checkout->state));
@@ -328,7 +335,7 @@ int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
         say_pending(ledger, checkout, &verdict);
     } else if (!can_open(ledger, checkout, login, &entrance) ||
                !try_checkout(ledger, checkout, login, now, &verdict)) {
-        say_outcome(checkout, now, &verdict);
+        say_outcome(ledger, checkout, now, &verdict);
     }
     *ret_verdict = verdict;
     return 0;

@@ -27,7 +27,7 @@ static int policies_at(struct ledger *ledger, uint64_t at, const struct moment *
                          when_format(at, now, when));
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    r = config_add_policies(set, "ledger", text, strlen(text), error);
+    r = config_restore_policies(set, "ledger", text, error);
     if (r != 0)
         return r;
     (void)strncpy(set->digest, digest, sizeof(set->digest) - 1);

@@ -289,10 +289,10 @@ int ledger_reject_policies(struct ledger *ledger, const char *problem, const str
     return ledger_commit(ledger, &change, 1, now, error);
 }
 
-int ledger_note(struct ledger *ledger, enum event_kind kind, const struct moment *now,
-                struct error *error)
+int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
+                const struct moment *now, struct error *error)
 {
-    struct change change = {.kind = kind, .life = LIFE_EVENT_COUNT};
+    struct change change = {.kind = kind, .life = LIFE_EVENT_COUNT, .reason = reason};
 
     return ledger_commit(ledger, &change, 1, now, error);
 }

@@ -38,9 +38,10 @@ int ledger_reject_policies(struct ledger *ledger, const char *problem, const str
 
 const struct policy_set *ledger_policies(const struct ledger *ledger); /* NULL: none was readable */
 
-/* Records that the broker starts or stops. */
-int ledger_note(struct ledger *ledger, enum event_kind kind, const struct moment *now,
-                struct error *error);
+/* Records what concerns the broker itself: that it starts, stops, or that the journal missed something.
+ * reason NULL: none. */
+int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
+                const struct moment *now, struct error *error);
 
 /* Lets time do its work: lapses, starts, expiries. */
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error);

@@ -70,6 +70,16 @@ int ledger_load(struct ledger *ledger, uint64_t id, struct checkout **ret_checko
 /* Today's policy of that name; NULL if there is none. */
 const struct policy *ledger_policy(const struct ledger *ledger, const char *name);
 
+/* The step that brought it into its state; the caller clears it. */
+void outcome_find(struct ledger *ledger, const struct checkout *checkout, struct step *ret_step);
+
+/* Its state is not the one that somebody's step needs: says who has done what instead, and when. */
+int outcome_refuse(struct ledger *ledger, const struct checkout *checkout, const struct moment *now,
+                   struct error *error);
+/* The same for a request that was approved before it could be cancelled. */
+int outcome_refuse_cancel(struct ledger *ledger, const struct checkout *checkout,
+                          const struct moment *now, struct error *error);
+
 /* Opens the window of an approved check-out at `start`. */
 void checkout_open_window(struct checkout *checkout, uint64_t start, const struct moment *now);
 
@@ -139,6 +149,10 @@ int ledger_identify(const struct caller *caller, struct roster *roster,
 
 /* Is the person in the group of that setting? */
 bool ledger_is_administrator(const struct ledger *ledger, const struct identity *person);
+
+/* Is the person among the approvers of its policy, as they are for its requester? */
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person);
 
 /* May this person decide about it? Nobody decides for themselves. */
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,

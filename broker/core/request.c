@@ -64,32 +64,35 @@ static int add_candidate(struct candidates *candidates, char *name, char *group)
 }
 
 /* Everybody among the approvers but root and, unless they may decide for themselves, the person. */
-static int find_candidates(const struct policy *policy, const struct identity *person,
+static int find_candidates(const struct policy *policy, const struct approvers *approvers,
                            struct roster *roster, struct candidates *candidates)
 {
     bool wait = false;
     int r;
 
     candidates->complete = true;
-    for (size_t i = 0; i < policy->approvers.count; i++) {
-        const struct principal *approver = &policy->approvers.items[i];
+    for (size_t i = 0; i < approvers->principals->count; i++) {
+        const struct principal *approver = &approvers->principals->items[i];
         char *const *members = NULL;
-        char *const alone[] = {approver->name, NULL};
+        char *const alone[] = {approver->is_manager ? (char *)approvers->manager : approver->name,
+                               NULL};
 
         if (approver->is_range) {
             candidates->complete = false;
             continue;
         }
-        r = approver->is_group ? roster_members(roster, approver->name, &members) : 0;
+        bool incomplete = false;
+
+        r = approver->is_group ? roster_members(roster, approver->name, &members, &incomplete) : 0;
         if (r == -EAGAIN)
             wait = true;
-        else if (r < 0 && r != -ENOENT)
+        else if (incomplete || (r < 0 && r != -ENOENT))
             candidates->complete = false;
         if (r < 0)
             continue;
         for (char *const *name = approver->is_group ? members : alone; name && *name; name++) {
             if (strcmp(*name, "root") == 0 ||
-                (!policy->self_approval && strcmp(*name, person->name) == 0))
+                (!policy->self_approval && strcmp(*name, approvers->requester) == 0))
                 continue;
             r = add_candidate(candidates, *name, approver->is_group ? approver->name : NULL);
             if (r < 0)
@@ -100,21 +103,31 @@ static int find_candidates(const struct policy *policy, const struct identity *p
 }
 
 /* Refuses what nobody could ever approve, so that nobody waits for it. */
-static int check_approvers(const struct policy *policy, const struct identity *person,
-                           struct roster *roster, struct error *error)
+static int check_approvers(const struct ledger *ledger, const struct policy *policy,
+                           const struct identity *person, struct roster *roster,
+                           struct error *error)
 {
+    struct approvers approvers = approvers_of(ledger->policies, policy, person->name);
+    bool lacks_manager = !approvers.manager && principals_name_manager(&policy->approvers);
     CLEANUP(cleanup_candidates) struct candidates *candidates = calloc(1, sizeof(*candidates));
     CLEANUP_FREE char *who = NULL;
-    int r = candidates ? find_candidates(policy, person, roster, candidates) : -ENOMEM;
+    int r = candidates ? find_candidates(policy, &approvers, roster, candidates) : -ENOMEM;
 
     if (r == -EAGAIN)
         return r;
     if (r < 0)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    if (!candidates->complete ||
-        quorum_reachable(policy->quorum, &policy->approvers, candidates->people, candidates->count))
+    /* Whatever the name service left out: nobody else can stand in for the manager. */
+    if (!(lacks_manager && quorum_needs_manager(policy->quorum)) &&
+        (!candidates->complete || quorum_reachable(policy->quorum, &approvers, candidates->people,
+                                                   candidates->count)))
         return 0;
-    who = quorum_sentence(policy->quorum, &policy->approvers);
+    who = quorum_sentence(policy->quorum, &approvers);
+    if (lacks_manager)
+        return error_set(error, ERROR_NO_APPROVER,
+                         "policy %s wants %s; no manager of %s is named in [managers]: ask your "
+                         "administrator to name one",
+                         policy->name, who ? who : "an approval", person->name);
     return error_set(error, ERROR_NO_APPROVER,
                      "policy %s wants %s, and without %s nobody can give that: ask your "
                      "administrator to name more approvers",
@@ -289,7 +302,7 @@ int request_draw_up(struct ledger *ledger, const struct draft *draft, struct ros
     if (r == 0)
         r = check_caps(ledger, draft, now, error);
     if (r == 0 && policy->approval_required)
-        r = check_approvers(policy, draft->person, roster, error);
+        r = check_approvers(ledger, policy, draft->person, roster, error);
     if (r != 0)
         return r;
 

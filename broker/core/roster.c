@@ -79,12 +79,15 @@ int roster_uid(struct roster *roster, uid_t uid, bool groups, const struct ident
     return r;
 }
 
-int roster_members(struct roster *roster, const char *group, char *const **ret_members)
+int roster_members(struct roster *roster, const char *group, char *const **ret_members,
+                   bool *ret_incomplete)
 {
     struct roster_entry *entry;
     int r = find(roster, ROSTER_MEMBERS, group, UID_UNSET, true, &entry);
 
-    if (r == 0)
-        *ret_members = entry->members;
-    return r;
+    if (r < 0)
+        return r;
+    *ret_members = entry->members;
+    *ret_incomplete = entry->incomplete;
+    return 0;
 }

@@ -20,7 +20,8 @@ struct roster_entry {
     bool answered;
     int error; /* once answered: 0, -ENOENT (there is no such), or why it could not be told */
     struct identity user;
-    char **members; /* ROSTER_MEMBERS; NULL-terminated */
+    char **members;  /* ROSTER_MEMBERS; NULL-terminated */
+    bool incomplete; /* some members may be missing */
 };
 
 struct roster {
@@ -38,5 +39,6 @@ int roster_user(struct roster *roster, const char *name, bool groups,
 /* The same by uid. */
 int roster_uid(struct roster *roster, uid_t uid, bool groups, const struct identity **ret_user);
 
-/* The members of a group; borrowed. */
-int roster_members(struct roster *roster, const char *group, char *const **ret_members);
+/* The members of a group; borrowed. *ret_incomplete: there may be more. */
+int roster_members(struct roster *roster, const char *group, char *const **ret_members,
+                   bool *ret_incomplete);

@@ -407,6 +407,8 @@ int names_worker_main(void)
     /* Nobody else is to answer for a broker that was killed while a module hangs here. */
     if (!packet || scratch_grow(&scratch) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         goto finish;
+    /* The program may have been started as /proc/self/exe, which says little in a list. */
+    (void)prctl(PR_SET_NAME, "checkout-names");
     for (;;) {
         ssize_t n = recv(STDIN_FILENO, packet, MESSAGE_PACKET_MAX, 0);
 

@@ -332,7 +332,7 @@ static char *compose_line(const struct checkout *checkout, bool lapses_soon)
     shorten(reason, sizeof(reason), checkout->reason);
     int length = asprintf(
         &line,
-        "[pam_checkout] %s asks for %s%s%s%s%s%s%s%s%s%s%s; decide with: checkoutctl show %" PRIu64,
+        "[pam_checkout] %s asks for %s%s%s%s%s%s%s%s%s%s%s; decide with: checkoutctl approve %" PRIu64,
         person, checkout->extends > 0 ? "more time as " : "", account, *host ? " on " : "", host,
         *reason ? ": \"" : "", reason, *reason ? "\"" : "", *ticket ? " (ticket " : "", ticket,
         *ticket ? ")" : "", lapses_soon ? "; it lapses in a few minutes" : "", checkout->id);
@@ -361,6 +361,8 @@ int terminals_tell(struct terminals *terminals, const struct checkout *checkout,
 
 void terminals_sink(const struct event *event, void *userdata)
 {
-    if (event->kind == EVENT_REQUESTED && event->checkout && event->state_new == STATE_PENDING)
+    /* A decision may have brought the next stage of the quorum to its turn. */
+    if ((event->kind == EVENT_REQUESTED || event->kind == EVENT_DECISION) && event->checkout &&
+        event->state_new == STATE_PENDING)
         (void)terminals_tell(userdata, event->checkout, false);
 }

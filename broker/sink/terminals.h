@@ -28,5 +28,5 @@ struct terminals *terminals_free(struct terminals *terminals);
  * that, too. Nothing is done within the call. Returns 0, -ENOMEM, or -EBUSY when there are too many to tell them all. */
 int terminals_tell(struct terminals *terminals, const struct checkout *checkout, bool lapses_soon);
 
-/* An event_sink that tells of every new request; userdata is the struct terminals. */
+/* An event_sink that tells of every new request, and again of one that needs more approvals; userdata is the struct terminals. */
 void terminals_sink(const struct event *event, void *userdata);

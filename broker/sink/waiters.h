@@ -3,6 +3,7 @@
 
 /* Logins that wait for the decision of a request. A waiter costs memory and nothing else. */
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "core/event.h"
@@ -10,9 +11,9 @@
 struct waiters;
 struct waiter;
 
-/* Called from the loop when the request is pending no longer, or when the time ran out. The waiter is
- * gone by then. */
-typedef void (*waiter_wake)(void *userdata);
+/* Called from the loop when something was decided about the request, or when the time ran out. The
+ * waiter is gone by then. */
+typedef void (*waiter_wake)(bool timed_out, void *userdata);
 
 int waiters_new(sd_event *event, struct waiters **ret_waiters); /* 0 or a negative errno */
 struct waiters *waiters_free(struct waiters *waiters);          /* wakes nobody */
@@ -21,9 +22,6 @@ struct waiters *waiters_free(struct waiters *waiters);          /* wakes nobody 
 int waiters_add(struct waiters *waiters, uint64_t checkout_id, uint64_t seconds, waiter_wake wake,
                 void *userdata, struct waiter **ret_waiter);
 void waiter_cancel(struct waiter *waiter); /* NULL is fine; wake is not called */
-
-/* Does anybody wait for this one? */
-bool waiters_has(const struct waiters *waiters, uint64_t checkout_id);
 
 /* An event_sink; userdata is the struct waiters. */
 void waiters_sink(const struct event *event, void *userdata);

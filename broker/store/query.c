@@ -549,6 +549,47 @@ int store_policy_at(struct store *store, uint64_t wall, char **ret_digest, char 
     return 0;
 }
 
+void step_clear(struct step *step)
+{
+    free(step->actor);
+    free(step->reason);
+    *step = (struct step){0};
+}
+
+static int copy_column(sqlite3_stmt *statement, int column, char **ret_text)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    char *copy = text ? strdup(text) : NULL;
+
+    if (text && !copy)
+        return -ENOMEM;
+    *ret_text = copy;
+    return 0;
+}
+
+int store_find_step(struct store *store, uint64_t checkout_id, const char *event,
+                    struct step *ret_step)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    CLEANUP_STEP struct step step = {0};
+    int r = store_statement(store, STATEMENT_FIND_STEP, &statement);
+
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, checkout_id) != SQLITE_OK ||
+        bind_name(statement, 2, event) != SQLITE_OK)
+        return -EIO;
+    r = sqlite3_step(statement);
+    if (r != SQLITE_ROW)
+        return r == SQLITE_DONE ? -ENOENT : -EIO;
+    if (copy_column(statement, 0, &step.actor) < 0 || copy_column(statement, 1, &step.reason) < 0)
+        return -ENOMEM;
+    step.time = (uint64_t)sqlite3_column_int64(statement, 2);
+    *ret_step = step;
+    step = (struct step){0};
+    return 0;
+}
+
 uint64_t store_clock(const struct store *store)
 {
     return store->wall_committed;

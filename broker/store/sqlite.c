@@ -87,6 +87,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "SELECT digest, text FROM policy WHERE digest ="
         " (SELECT json_extract(record, '$.policy_digest') FROM audit"
         "  WHERE event = 'policy-loaded' AND time <= ?1 ORDER BY seq DESC LIMIT 1)",
+    [STATEMENT_FIND_STEP] =
+        "SELECT json_extract(record, '$.actor'), json_extract(record, '$.reason'), time FROM audit"
+        " WHERE checkout = ?1 AND event = ?2 ORDER BY seq DESC LIMIT 1",
 };
 
 DEFINE_CLEANUP(struct store *, store, store_free);

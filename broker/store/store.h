@@ -115,6 +115,18 @@ int store_put_policy(struct store *store, const char *digest, uint64_t loaded, c
 /* The policies that were in force at that time; the caller frees both. -ENOENT before the first. */
 int store_policy_at(struct store *store, uint64_t wall, char **ret_digest, char **ret_text);
 
+/* Who did something to a check-out, when and why; NULL where the record does not say. */
+struct step {
+    char *actor, *reason;
+    uint64_t time;
+};
+void step_clear(struct step *step);
+#define CLEANUP_STEP CLEANUP(step_clear)
+
+/* The last such step of a check-out, as the audit has it. -ENOENT if there was none. */
+int store_find_step(struct store *store, uint64_t checkout_id, const char *event,
+                    struct step *ret_step);
+
 /* The highest wall time that was written by earlier transactions; raising it is part of one. */
 uint64_t store_clock(const struct store *store);
 int store_raise_clock(struct store *store, uint64_t wall);

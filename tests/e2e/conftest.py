@@ -1,61 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Logins that are held at the door."""
 
-import pexpect
 import pytest
 
-from host.actor import status
-from host.host import ROOT_PASSWORD
-
-ROOT = "uid=0(root)"
-
-COMMANDS = {"sudo": ["sudo", "id"], "su": ["su", "-c", "id"]}
-
-
-class Login:
-    """A person at a door, on a terminal; `door` is sudo or su, or `command` says more."""
-
-    def __init__(self, actor, door="sudo", command=None, env=None):
-        self.actor = actor
-        self.child = actor.terminal(command or COMMANDS[door], env=env)
-        self.shown = ""
-        if door == "su":
-            self.see("[Pp]assword: ")
-            self.child.sendline(ROOT_PASSWORD)
-
-    def see(self, pattern):
-        """Waits until the pattern is shown; its match."""
-        try:
-            self.child.expect(pattern)
-        except (pexpect.EOF, pexpect.TIMEOUT) as error:
-            raise AssertionError(f"{self.actor.name} did not see {pattern!r} but\n"
-                                 f"{self.shown}{self.child.before}") from error
-        self.shown += self.child.before + self.child.after
-        return self.child.match
-
-    def held(self):
-        """Waits until it is held; the number of the request."""
-        number = int(self.see(r"request (\d+)[^\n]*waiting[^\n]*\n").group(1))
-        assert ROOT not in self.shown
-        return number
-
-    def end(self):
-        """How it ended: exit status, or -signal."""
-        self.child.expect(pexpect.EOF)
-        self.shown += self.child.before
-        return status(self.child)
-
-    def entered(self):
-        code = self.end()
-        assert ROOT in self.shown, self.shown
-        assert code == 0, self.shown
-
-    def refused(self, *words):
-        code = self.end()
-        assert ROOT not in self.shown, self.shown
-        assert code != 0, self.shown
-        for word in words:
-            assert word in self.shown, self.shown
+from host import BusClient, Login
 
 
 @pytest.fixture
@@ -75,3 +23,12 @@ def enter(request):
 @pytest.fixture(params=["sudo", "su"])
 def door(request):
     return request.param
+
+
+@pytest.fixture
+def on_crowd(host):
+    """Programs of all of ops on the system bus."""
+    clients = [BusClient(host.actor(f"ops{number:02}")) for number in range(20)]
+    yield clients
+    for client in clients:
+        client.__exit__()

@@ -5,6 +5,7 @@ from .actor import Actor
 from .bus import BusClient, quote
 from .host import BUSES, Host
 from .journal import Journal
+from .login import ROOT, Login
 from .service import Service
 
-__all__ = ["Actor", "BUSES", "BusClient", "Host", "Journal", "Service", "quote"]
+__all__ = ["Actor", "BUSES", "BusClient", "Host", "Journal", "Login", "ROOT", "Service", "quote"]

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from .actor import PATIENCE, Actor
+from .login import ROOT_PASSWORD
 from .service import Service, listen, read_unit
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -31,8 +32,6 @@ GROUPS = ("ops", "security", "managers", "auditors", "checkout-admins")
 FIRST_UID = 4001
 # A broker that was built with sanitizers ends on a finding, and says where.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
-
-ROOT_PASSWORD = "root's own"
 
 POLICY = """
 [policy root]
@@ -185,10 +184,18 @@ class Host:
             return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
         return pid
 
+    def kill_bus(self, pid=None):
+        """kill -9; systemd would start it again, and so does what runs it here. `pid` is its process
+        where it cannot be asked any more."""
+        exits = len(self.bus.exits) + 1
+        os.kill(pid or self.bus_pid, signal.SIGKILL)
+        self.bus.wait_exit(exits)
+
     # The broker.
 
-    def start_broker(self, env=None, restart=0.1, backlog=None, program=None):
-        """The broker as its units say, but `restart` seconds after its end it is back."""
+    def start_broker(self, env=None, restart=0.1, backlog=None, program=None, ready=True):
+        """The broker as its units say, but `restart` seconds after its end it is back; without
+        `ready` its READY=1 is not awaited."""
         assert not self.broker, "there is a broker"
         service = read_unit(UNITS / "pam-checkout-broker.service")
         sock = read_unit(UNITS / "pam-checkout-gate.socket")
@@ -213,7 +220,11 @@ class Host:
             umask=int(value(service, "Service", "UMask", "0022"), 8),
             watchdog=float(watchdog.rstrip("s")) if watchdog else None,
             env={**SANITIZERS, **(env or {})}, restart=restart)
-        return self.broker.start()
+        if ready:
+            self.broker.start()
+        else:
+            self.broker.launch()
+        return self.broker
 
     @property
     def broker_matches(self):

@@ -95,11 +95,16 @@ class Service:
     def start(self, timeout=PATIENCE):
         """Starts it and waits until it says READY=1."""
         with self._changed:
-            self._wanted = True
             before = self.starts
-            self._poke()
+            self.launch()
             self._await(lambda: self.starts > before and self._ready, timeout, "READY=1")
         return self
+
+    def launch(self):
+        """Starts it."""
+        with self._changed:
+            self._wanted = True
+            self._poke()
 
     def wait_ready(self, start=None, timeout=PATIENCE):
         """Waits until it is ready, in its start number `start` or later."""
@@ -167,7 +172,23 @@ class Service:
     def _await(self, condition, timeout, what):
         if not self._changed.wait_for(condition, timeout):
             raise AssertionError(f"{self.unit}: no {what} in {timeout} s; exits {self.exits}, "
-                                 f"output:\n{self.output()}")
+                                 f"{self._describe()}, output:\n{self.output()}")
+
+    def _describe(self):
+        """What its process is at, as far as the kernel tells."""
+        if not self._process:
+            return "no process"
+        process = Path(f"/proc/{self._process.pid}")
+        said = []
+        for task in process.glob("task/*"):
+            for name in ("comm", "wchan", "syscall", "stack"):
+                try:
+                    said.append(f"{task.name} {name}: {(task / name).read_text().strip()}")
+                except OSError as error:
+                    said.append(f"{task.name} {name}: {error}")
+        signals = [line for line in (process / "status").read_text().splitlines()
+                   if line.startswith(("State", "Sig", "Shd"))]
+        return "\n".join(["", *signals, *said])
 
     def _poke(self):
         os.write(self._wake_write, b"x")

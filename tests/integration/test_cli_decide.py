@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """checkoutctl approve, deny, revoke, without a terminal."""
 
+import pexpect
 import pytest
 
 from cli_fixtures import broker, brokers, bus, cli, machine, pending  # noqa: F401
@@ -15,7 +16,7 @@ def test_approve_sends_the_digest_that_it_fetched(broker, cli):
     assert done.code == 0, done
     assert broker.calls("Approve") == [["Approve", 17, {"digest": DIGEST}]]
     for shown in ("alice (uid 1001)", "root (uid 0)", "web1", "sudo", "sudo-i", "/dev/pts/3",
-                  "192.0.2.7", "/bin/bash -l", "disk full (from request)", "INC-4711", "1h 30min",
+                  "192.0.2.7", "/bin/bash -l", "disk full", "requester", "INC-4711", "1h 30min",
                   "root-on-prod"):
         assert shown in done.out
     assert done.out.splitlines()[-1].startswith("request 17 is active: alice may enter root")
@@ -73,15 +74,30 @@ def test_changed_between_fetching_and_approving(broker, cli):
     broker.on("Approve", ["error", "Changed", "this is not what you were shown"])
     done = cli("approve", "17")
     assert done.code == 1
-    assert "this is not what you were shown" in done.err and "checkoutctl show 17" in done.err
+    assert done.err == ("checkoutctl: request 17: this is not what you were shown; look again with: "
+                        "checkoutctl show\n")
+    broker.on("Approve", ["error", "Changed", "request 17 is not what you were shown (checkoutctl show 17)"])
+    done = cli("approve", "17")
+    assert done.err == "checkoutctl: request 17 is not what you were shown (checkoutctl show 17)\n"
 
 
-@pytest.mark.parametrize("state", ["active", "denied", "expired", "unheard-of"])
-def test_only_pending_ones_are_approved(broker, cli, state):
+@pytest.mark.parametrize("state, name", [
+    ("approved", "AlreadyDecided"), ("active", "AlreadyDecided"), ("denied", "AlreadyDecided"),
+    ("expired", "WrongState"), ("unheard-of", "WrongState")])
+def test_nobody_is_asked_about_what_is_not_pending(broker, cli, state, name):
     broker.checkout(**pending(state=state))
-    done = cli("approve", "17", "--json")
-    assert done.code == 1 and done.error()["error"] == "WrongState"
-    assert not broker.calls("Approve")
+    child = cli.terminal("approve", "17", "--json")
+    child.expect_exact(f'"error":"{name}"')
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1 and not broker.calls("Approve")
+
+
+def test_without_a_terminal_the_broker_says_why_not(broker, cli):
+    broker.checkout(**pending(state="active"))
+    broker.on("Approve", ["error", "AlreadyDecided", "request 17 was approved by bob at 17:07"])
+    done = cli("approve", "17")
+    assert done.code == 1 and done.err == "checkoutctl: request 17 was approved by bob at 17:07\n"
 
 
 def test_no_digest_no_approval(broker, cli):
@@ -105,7 +121,9 @@ def test_root_is_told_to_be_somebody(broker, cli, name):
     broker.checkout(**pending())
     broker.on("Approve", ["error", name, "root approves nothing"])
     done = cli("approve", "17")
-    assert done.code == 1 and "root approves nothing; you are root here: approve as yourself" in done.err
+    assert done.code == 1 and "root approves nothing; you are root here: decide as yourself" in done.err
+    broker.on("Approve", ["error", name, "decide as yourself, without sudo"])
+    assert cli("approve", "17").err == "checkoutctl: request 17: decide as yourself, without sudo\n"
 
 
 @pytest.mark.parametrize("command, method", [("deny", "Deny"), ("revoke", "Revoke")])

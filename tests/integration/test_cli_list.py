@@ -108,7 +108,7 @@ def test_show(broker, cli):
     assert done.code == 0
     text = " ".join(done.out.split())
     for part in ("Request 17", "State returned", "Person alice (uid 1001)", "Account root (uid 0)",
-                 "Reason disk full (from request)", "For 1h 30min", "Extends 16", "Uses 2",
+                 "Reason disk full Reason from requester", "For 1h 30min", "Extends 16", "Uses 2",
                  "Requested 2026-11-23 09:00:00 UTC", "End 2026-11-23 10:01:40 UTC",
                  "UUID 6b6f4d2a-6a6e-4a3e-9d4e-0d5a3c1d9a10", "Machine 0123456789abcdef",
                  "Digest cdcd", "novelty of a newer broker", "count 3",
@@ -153,6 +153,9 @@ def test_what_json_cannot_say(broker, cli, thing):
 
 def test_show_nothing_there(broker, cli):
     done = cli("show", "99")
-    assert done.code == 1 and done.err == "checkoutctl: request 99: there is no request 99\n"
+    assert done.code == 1 and done.err == "checkoutctl: there is no request 99\n"
+    assert cli("show", "9").err == "checkoutctl: there is no request 9\n"
+    broker.on("Get", ["error", "NotFound", "there is no request 99"])
+    assert cli("show", "9").err == "checkoutctl: request 9: there is no request 99\n"
     assert cli("show", "99", "--json").error() == {
         "error": "NotFound", "message": "there is no request 99", "id": 99}

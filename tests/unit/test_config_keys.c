@@ -32,7 +32,8 @@ static void test_defaults(void **state)
 {
     struct policy_set *set = with(head, "");
     const struct policy *policy = set->policies[0];
-    char *sentence = quorum_sentence(policy->quorum, &policy->approvers);
+    const struct approvers approvers = {.principals = &policy->approvers};
+    char *sentence = quorum_sentence(policy->quorum, &approvers);
 
     assert_int_equal(set->n_policies, 1);
     assert_string_equal(policy->name, "p");
@@ -100,7 +101,8 @@ static void test_every_key(void **state)
                                         "return-on-logout = yes\n"
                                         "survive-reboot = yes\n");
     const struct policy *policy = set->policies[0];
-    char *sentence = quorum_sentence(policy->quorum, &policy->approvers);
+    const struct approvers approvers = {.principals = &policy->approvers};
+    char *sentence = quorum_sentence(policy->quorum, &approvers);
 
     assert_int_equal(policy->n_accounts, 3);
     assert_string_equal(policy->accounts[0].name, "root");
@@ -180,6 +182,7 @@ static void test_other_good_values(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         policy_set_free(with(head, cases[i]));
     policy_set_free(with(bare, "accounts=root\nrequesters=alice\napproval=none\n"));
+    policy_set_free(with(head, "exempt = a , b\t,\tc\n"));
     policy_set_free(with(bare, "accounts\t=\troot \t\nrequesters=alice\napproval=none\n"));
 }
 
@@ -351,6 +354,12 @@ static void test_bad_values(void **state)
          "x.conf:5: [policy p] requesters: 'carol ; the boss' is not a name; names have no blanks "
          "and "
          "none of :/*?!&|()<>\"'`=;#% in them (a comment needs a line of its own)"},
+        {"reason = no\t# x\n",
+         "x.conf:5: [policy p] reason: 'no\\x09# x' is not allowed; write no, "
+         "optional or required (a comment needs a line of its own)"},
+        {"reason = no\t; x\n",
+         "x.conf:5: [policy p] reason: 'no\\x09; x' is not allowed; write no, "
+         "optional or required (a comment needs a line of its own)"},
         {"requesters = *\n",
          "x.conf:5: [policy p] requesters: '*' is not a name; names have no blanks and none of "
          ":/*?!&|()<>\"'`=;#% in them"},
@@ -385,11 +394,12 @@ static void test_bad_values(void **state)
         {"quorum = 0\n",
          "x.conf:5: [policy p] quorum: '0' cannot be read: '0' is neither a number nor "
          "GROUP:NUMBER "
-         "with a number from 1 to 64; write a number, or GROUP:NUMBER joined by &, | and "
-         "parentheses, stages joined by then"},
+         "with a number from 1 to 64; write a number, or GROUP:NUMBER and manager joined by &, "
+         "| and parentheses, stages joined by then"},
         {"quorum = dba:1\n",
          "x.conf:5: [policy p] quorum: 'dba:1' cannot be read: 'dba' is not among the approvers; "
-         "write a number, or GROUP:NUMBER joined by &, | and parentheses, stages joined by then"},
+         "write a number, or GROUP:NUMBER and manager joined by &, | and parentheses, stages "
+         "joined by then"},
         {"self-approval = true\n",
          "x.conf:5: [policy p] self-approval: 'true' is not allowed; write no or yes"},
         {"reason = yes\n",
@@ -419,6 +429,14 @@ static void test_bad_values(void **state)
          "x.conf:5: [policy p] ticket-pattern: 'a{65}' repeats something more than 64 times"},
         {"ticket-pattern = a{1,999}\n",
          "x.conf:5: [policy p] ticket-pattern: 'a{1,999}' repeats something more than 64 times"},
+        {"ticket-pattern = a{0,65}\n",
+         "x.conf:5: [policy p] ticket-pattern: 'a{0,65}' repeats something more than 64 times"},
+        {"ticket-pattern = a{3\n",
+         "x.conf:5: [policy p] ticket-pattern: 'a{3' is not an extended regular expression "
+         "(regex(7)): Unmatched \\{"},
+        {"ticket-pattern = (a)\\9\n",
+         "x.conf:5: [policy p] ticket-pattern: '(a)\\\\9' refers back to a group; extended regular "
+         "expressions cannot"},
         {"ticket-pattern = ((a{9}){9}){9}\n",
          "x.conf:5: [policy p] ticket-pattern: '((a{9}){9}){9}' repeats something more than 64 "
          "times"},
@@ -520,6 +538,30 @@ static void test_long_lists(void **state)
     free(text);
 }
 
+static void test_many_lines(void **state)
+{
+    static const struct {
+        const char *line, *sentence;
+    } cases[] = {
+        {"from = local\n", "x.conf:1029: [policy p] from: has more than 1024 items"},
+        {"hours = 09:00-17:00\n", "x.conf:1029: [policy p] hours: has more than 1024 lines"},
+    };
+    size_t size = 64 * 1024;
+    char *text = malloc(size);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t length = (size_t)snprintf(text, size, "%s", head);
+
+        for (int k = 0; k < 1024; k++)
+            length += (size_t)snprintf(text + length, size - length, "%s", cases[i].line);
+        policy_set_free(fixture_policies(text));
+        snprintf(text + length, size - length, "%s", cases[i].line);
+        fixture_refused(text, strlen(text), cases[i].sentence);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_many_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

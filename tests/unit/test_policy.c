@@ -94,6 +94,17 @@ static void test_doors(void **state)
     assert_string_equal(door_name(DOOR_ANY), "?");
 }
 
+static void test_verdict_names(void **state)
+{
+    assert_string_equal(policy_verdict_name(POLICY_UNMANAGED), "unmanaged");
+    assert_string_equal(policy_verdict_name(POLICY_EXEMPT), "exempt");
+    assert_string_equal(policy_verdict_name(POLICY_NOBODY), "nobody");
+    assert_string_equal(policy_verdict_name(POLICY_OUTSIDE_HOURS), "outside-hours");
+    assert_string_equal(policy_verdict_name(POLICY_DECIDES), "decides");
+    assert_string_equal(policy_verdict_name(POLICY_NEEDS_GROUPS), "unknown");
+    assert_string_equal(policy_verdict_name((enum policy_verdict)99), "nobody");
+}
+
 static void test_first_match_decides(void **state)
 {
     struct scene scene;
@@ -329,12 +340,14 @@ static void test_principals(void **state)
                                                 "approvers = bob\n");
     const struct principals *principals = &other->policies[0]->requesters;
     struct identity person = fixture_person("bob", 5000, NO_GROUPS);
-    char *sentence = principals_sentence(principals);
+    const struct approvers approvers = {.principals = principals};
+    const struct approvers nobody = {.principals = &other->policies[0]->exempt};
+    char *sentence = approvers_sentence(&approvers);
 
     assert_string_equal(sentence, "bob, anyone in %ops, the user with uid 7 or anyone with a uid "
                                   "from 1000 to 1999");
     free(sentence);
-    sentence = principals_sentence(&other->policies[0]->exempt);
+    sentence = approvers_sentence(&nobody);
     assert_string_equal(sentence, "nobody");
     free(sentence);
 
@@ -489,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_verdict_names),
         cmocka_unit_test(test_first_match_decides),
         cmocka_unit_test(test_what_does_not_match_falls_through),
         cmocka_unit_test(test_outside_hours_does_not_fall_through),

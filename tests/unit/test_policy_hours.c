@@ -49,7 +49,8 @@ static void test_good_ones(void **state)
         {"mon..FRI 08:00-09:00", WORKDAYS, 480, 540, NULL},
         {"  Mon \t 08:00-09:00   America/Argentina/Buenos_Aires ", MON, 480, 540,
          "America/Argentina/Buenos_Aires"},
-        {"08:00-09:00 Etc/GMT+5", ALL, 480, 540, "Etc/GMT+5"},
+        {"08:00-09:00 Zulu", ALL, 480, 540, "Zulu"},
+        {"08:00-09:00 Etc/GMT+10", ALL, 480, 540, "Etc/GMT+10"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

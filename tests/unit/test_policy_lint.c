@@ -127,6 +127,8 @@ static void test_nobody_left_for_a_requester(void **state)
         "quorum\n");
     check(POLICY("a", "root", "alice", "approvers = alice\nself-approval = yes\n"), 0, "");
     check(POLICY("a", "root", "alice", "approvers = alice, bob\n"), 0, "");
+    /* a group of an approver's name, and a range, have other members */
+    check(POLICY("a", "root", "%alice, uid:1000", "approvers = alice\n"), 0, "");
 }
 
 static void test_key_owners_come_by_ssh(void **state)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <cmocka.h>
@@ -158,11 +159,17 @@ static void test_matches(void **state)
 static void test_long_hosts_match_nothing(void **state)
 {
     struct policy_source source = source_of("::/0");
+    const char *problem;
     char host[4096];
 
     memset(host, '1', sizeof(host) - 1);
     host[sizeof(host) - 1] = '\0';
     assert_false(policy_source_matches(&source, host));
+    /* the longest address, and what no longer has room for its NUL */
+    host[INET6_ADDRSTRLEN] = '\0';
+    assert_false(policy_source_matches(&source, host));
+    assert_int_equal(policy_source_parse(host, &source, &problem), -EINVAL);
+    assert_true(policy_source_matches(&source, "2001:0db8:1111:2222:3333:4444:255.255.255.255"));
 }
 
 static void test_covers(void **state)

@@ -67,9 +67,10 @@ static void test_kinds_are_apart(void **unused)
     struct roster roster = {0};
     const struct identity *user = NULL;
     char *const *members = NULL;
+    bool incomplete = true;
 
     assert_int_equal(roster_user(&roster, "ops", false, &user), -EAGAIN);
-    assert_int_equal(roster_members(&roster, "ops", &members), -EAGAIN);
+    assert_int_equal(roster_members(&roster, "ops", &members, &incomplete), -EAGAIN);
     assert_int_equal(roster_uid(&roster, 1001, false, &user), -EAGAIN);
     assert_int_equal(roster_uid(&roster, 1002, false, &user), -EAGAIN);
     assert_int_equal(roster.count, 4);
@@ -79,9 +80,10 @@ static void test_kinds_are_apart(void **unused)
     roster.entries[1].members[0] = strdup("bob");
     assert_int_equal(roster_uid(&roster, 1001, false, &user), 0);
     assert_string_equal(user->name, "alice");
-    assert_int_equal(roster_members(&roster, "ops", &members), 0);
+    assert_int_equal(roster_members(&roster, "ops", &members, &incomplete), 0);
     assert_string_equal(members[0], "bob");
     assert_null(members[1]);
+    assert_false(incomplete);
     roster_clear(&roster);
 }
 

@@ -18,6 +18,7 @@ struct scene {
 struct sleeper {
     struct waiter *waiter;
     unsigned woken;
+    bool timed_out;
     struct sleeper *cancels; /* when it wakes */
     struct scene *adds_to;   /* waits again when it wakes, for number 99 */
 };
@@ -42,11 +43,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void on_wake(void *userdata)
+static void on_wake(bool timed_out, void *userdata)
 {
     struct sleeper *sleeper = userdata;
 
     sleeper->woken++;
+    sleeper->timed_out = timed_out;
     sleeper->waiter = NULL;
     if (sleeper->cancels) {
         waiter_cancel(sleeper->cancels->waiter);
@@ -100,10 +102,10 @@ static void test_decision_wakes_its_own(void **state)
     tell(scene, EVENT_STARTED, 17, STATE_APPROVED, STATE_ACTIVE);
     run(scene);
     assert_int_equal(first.woken, 1);
+    assert_false(first.timed_out);
     assert_int_equal(second.woken, 1);
     assert_int_equal(other.woken, 0);
-    assert_false(waiters_has(scene->waiters, 17));
-    assert_true(waiters_has(scene->waiters, 18));
+    assert_non_null(other.waiter);
     /* Nothing is left to do: the loop rests. */
     assert_int_equal(run(scene), 0);
 }
@@ -129,19 +131,16 @@ static void test_every_end_wakes(void **state)
     }
 }
 
-/* The first of two approvals does not answer the question: who waits is told nothing to act on. */
-static void test_what_leaves_it_pending_wakes_nobody(void **state)
+static void test_what_changes_nothing_wakes_nobody(void **state)
 {
     struct scene *scene = *state;
     struct sleeper sleeper = {0};
 
     add(scene, &sleeper, 17, 3600);
     tell(scene, EVENT_REQUESTED, 17, STATE_NONE, STATE_PENDING);
-    tell(scene, EVENT_DECISION, 17, STATE_PENDING, STATE_PENDING);
     tell(scene, EVENT_POLICY_LOADED, 0, STATE_NONE, STATE_NONE);
     assert_int_equal(run(scene), 0);
     assert_int_equal(sleeper.woken, 0);
-    assert_true(waiters_has(scene->waiters, 17));
     waiter_cancel(sleeper.waiter);
 }
 
@@ -155,8 +154,9 @@ static void test_time_wakes(void **state)
     while (!soon.woken)
         assert_true(sd_event_run(scene->event, 10 * 1000000) > 0);
     assert_int_equal(soon.woken, 1);
+    assert_true(soon.timed_out);
     assert_int_equal(late.woken, 0);
-    assert_true(waiters_has(scene->waiters, 17));
+    assert_non_null(late.waiter);
 }
 
 /* Decided and out of time in the same turn: woken once. */
@@ -181,7 +181,6 @@ static void test_cancelled_is_not_woken(void **state)
     waiter_cancel(NULL);
     add(scene, &before, 17, 3600);
     waiter_cancel(before.waiter);
-    assert_false(waiters_has(scene->waiters, 17));
     add(scene, &after, 17, 3600);
     tell(scene, EVENT_DENIED, 17, STATE_PENDING, STATE_DENIED);
     waiter_cancel(after.waiter); /* woken already, but not yet called */
@@ -206,9 +205,20 @@ static void test_waking_may_cancel_and_add(void **state)
     run(scene);
     assert_int_equal(sleepers[0].woken + sleepers[1].woken, 1);
     assert_int_equal(sleepers[2].woken, 1);
-    assert_false(waiters_has(scene->waiters, 17));
-    assert_true(waiters_has(scene->waiters, 99));
+    assert_non_null(sleepers[2].waiter);
     assert_int_equal(run(scene), 0);
+}
+
+/* Who waits is told of it, and waits on. */
+static void test_an_approval_of_several_wakes(void **state)
+{
+    struct scene *scene = *state;
+    struct sleeper sleeper = {0};
+
+    add(scene, &sleeper, 17, 3600);
+    tell(scene, EVENT_DECISION, 17, STATE_PENDING, STATE_PENDING);
+    run(scene);
+    assert_int_equal(sleeper.woken, 1);
 }
 
 /* tear_down frees waiters with these pending, woken and not; the sanitizers look on. */
@@ -250,12 +260,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_decision_wakes_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_end_wakes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_leaves_it_pending_wakes_nobody, set_up,
+        cmocka_unit_test_setup_teardown(test_what_changes_nothing_wakes_nobody, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_time_wakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_decision_and_time_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled_is_not_woken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_waking_may_cancel_and_add, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_approval_of_several_wakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_with_pending, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
     };
