@@ -501,6 +501,7 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
+    struct error ignored;
     int r = ledger_identify(caller, roster, &person, error);
 
     if (r == 0) {

@@ -197,7 +197,7 @@ static void tick(struct play *play)
 static void settle(struct play *play)
 {
     tick(play);
-    if (ledger_note(play->scene->ledger, EVENT_JOURNAL_GAP, &play->scene->now,
+    if (ledger_note(play->scene->ledger, EVENT_JOURNAL_GAP, NULL, &play->scene->now,
                     &play->scene->error) != 0)
         differ(play, "%s", play->scene->error.text);
     if (play->model.highest_wall < play->model.wall)
