@@ -90,6 +90,13 @@ static int add_group(struct candidates *candidates, const char *name)
     return r == 0 ? add_primary_members(candidates, name, group->gr_gid) : r;
 }
 
+static int add_user(struct candidates *candidates, const char *name)
+{
+    const struct passwd *user = getpwnam(name);
+
+    return user ? candidate_add(candidates, user->pw_name, user->pw_uid, NULL) : 0;
+}
+
 int candidates_find(const struct principals *principals, struct candidates *ret_candidates)
 {
     struct candidates candidates = {0};
@@ -97,17 +104,13 @@ int candidates_find(const struct principals *principals, struct candidates *ret_
 
     for (size_t i = 0; i < principals->count && r == 0; i++) {
         const struct principal *principal = &principals->items[i];
-        const struct passwd *user;
 
-        if (principal->is_range)
-            continue;
-        if (principal->is_group) {
+        if (principal->is_manager)
+            r = candidate_add(&candidates, principal->name, UID_UNSET, NULL);
+        else if (principal->is_group)
             r = add_group(&candidates, principal->name);
-            continue;
-        }
-        user = getpwnam(principal->name);
-        if (user)
-            r = candidate_add(&candidates, user->pw_name, user->pw_uid, NULL);
+        else if (!principal->is_range)
+            r = add_user(&candidates, principal->name);
     }
     if (r < 0) {
         candidates_clear(&candidates);

@@ -12,6 +12,7 @@ struct candidates {
 
 void candidates_clear(struct candidates *candidates);
 
-/* Everybody but root among these principals. Users that do not exist and ranges of uids add nobody.
- * Returns 0 or -ENOMEM; *ret_candidates only on success. */
+/* Everybody but root among these principals. Users that do not exist and ranges of uids add nobody;
+ * `manager` adds somebody of that name, whoever it may be. Returns 0 or -ENOMEM; *ret_candidates
+ * only on success. */
 int candidates_find(const struct principals *principals, struct candidates *ret_candidates);

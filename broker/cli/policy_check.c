@@ -13,6 +13,7 @@
 #include "cli/value.h"
 #include "core/config.h"
 #include "core/policy_lint.h"
+#include "core/policy_managers.h"
 #include "core/quorum.h"
 
 struct check {
@@ -20,23 +21,29 @@ struct check {
     size_t findings;
 };
 
-static void report(const struct policy *policy, const char *sentence, void *userdata)
+/* A finding about a policy, or without one about [managers]. */
+static void report_at(struct check *check, const char *policy, const char *file, unsigned line,
+                      const char *sentence)
 {
-    struct check *check = userdata;
     CLEANUP_JSON json_t *finding = NULL;
 
     check->findings++;
     if (!check->output->json) {
-        output_line(check->output, stdout, "%s:%u: [policy %s] %s",
-                    policy->file ? policy->file : "?", policy->line, policy->name, sentence);
+        output_line(check->output, stdout, "%s:%u: [%s%s] %s", file ? file : "?", line,
+                    policy ? "policy " : "managers", policy ? policy : "", sentence);
         return;
     }
-    finding = json_pack("{s:s, s:s?, s:i, s:s}", "policy", policy->name, "file", policy->file,
-                        "line", (int)policy->line, "finding", sentence);
+    finding = json_pack("{s:s?, s:s?, s:i, s:s}", "policy", policy, "file", file, "line", (int)line,
+                        "finding", sentence);
     if (finding)
         output_json(check->output, stdout, finding);
     else
         check->output->error = ENOMEM;
+}
+
+static void report(const struct policy *policy, const char *sentence, void *userdata)
+{
+    report_at(userdata, policy->name, policy->file, policy->line, sentence);
 }
 
 static void find(struct check *check, const struct policy *policy, const char *format, ...)
@@ -101,7 +108,7 @@ static void check_principals(struct check *check, const struct policy *policy, c
     for (size_t i = 0; i < principals->count; i++) {
         const struct principal *principal = &principals->items[i];
 
-        if (principal->is_range)
+        if (principal->is_range || principal->is_manager)
             continue;
         errno = 0;
         if (principal->is_group ? !getgrnam(principal->name) : !getpwnam(principal->name))
@@ -110,9 +117,35 @@ static void check_principals(struct check *check, const struct policy *policy, c
     }
 }
 
+static void check_manager(const struct policy_manager *manager, void *userdata)
+{
+    const char *const names[] = {manager->person, manager->manager};
+    struct check *check = userdata;
+    char sentence[LIMIT_SENTENCE];
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct passwd *user;
+
+        errno = 0;
+        user = getpwnam(names[i]);
+        if (!user)
+            (void)snprintf(sentence, sizeof(sentence), "%s: the user %s %s", manager->person,
+                           names[i], why_unknown(errno));
+        else if (i == 1 && user->pw_uid == 0)
+            (void)snprintf(sentence, sizeof(sentence),
+                           "%s: the manager is root, whose approvals are refused: approvers are "
+                           "persons",
+                           manager->person);
+        else
+            continue;
+        report_at(check, NULL, manager->file, manager->line, sentence);
+    }
+}
+
 /* The linter sees those quorums that single users must reach; here are the groups. */
 static int check_quorum(struct check *check, const struct policy *policy)
 {
+    const struct approvers approvers = {.principals = &policy->approvers, .manager = MANAGER_WORD};
     struct candidates candidates = {0};
     bool has_group = false;
     int r;
@@ -129,7 +162,7 @@ static int check_quorum(struct check *check, const struct policy *policy)
     r = candidates_find(&policy->approvers, &candidates);
     if (r < 0)
         return r;
-    if (!quorum_reachable(policy->quorum, &policy->approvers, candidates.people, candidates.count))
+    if (!quorum_reachable(policy->quorum, &approvers, candidates.people, candidates.count))
         find(
             check, policy,
             "can never be approved: those who are in its approvers' groups now, as far as the name "
@@ -151,6 +184,7 @@ static int check_set(struct check *check, struct policy_set *set)
         check_principals(check, policy, "approvers", &policy->approvers);
         r = check_quorum(check, policy);
     }
+    policy_managers_each(set, check_manager, check);
     return r == 0 ? policy_lint(set, report, check) : r;
 }
 

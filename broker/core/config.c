@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "core/config_document.h"
 #include "core/config_file.h"
+#include "core/config_managers.h"
 #include "core/config_policy.h"
 #include "core/config_value.h"
 #include "text.h"
@@ -148,7 +149,7 @@ static int add_policy(struct policy_set *set, const char *file,
         return fail_section(
             file, section,
             "is no section of this file; write [policy NAME], where NAME has 1 to 64 "
-            "of A-Z a-z 0-9 . _ -",
+            "of A-Z a-z 0-9 . _ -, or [managers]",
             error);
     for (size_t i = 0; i < set->n_policies; i++) {
         if (strcasecmp(set->policies[i]->name, name) != 0)
@@ -170,6 +171,21 @@ static int add_policy(struct policy_set *set, const char *file,
     return 0;
 }
 
+static int add_sections(struct policy_set *set, const char *file,
+                        const struct config_document *document, struct error *error)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < document->n_sections; i++) {
+        const struct config_section *section = &document->sections[i];
+
+        r = strcmp(section->name, MANAGERS_SECTION) == 0
+                ? config_read_managers(set, file, section, error)
+                : add_policy(set, file, section, error);
+    }
+    return r;
+}
+
 int config_add_policies(struct policy_set *set, const char *file, const char *text, size_t length,
                         struct error *error)
 {
@@ -179,9 +195,19 @@ int config_add_policies(struct policy_set *set, const char *file, const char *te
     r = config_text_check(file, text, length, error);
     if (r == 0)
         r = config_document_parse(file, text, length, &document, error);
-    for (size_t i = 0; r == 0 && i < document->n_sections; i++)
-        r = add_policy(set, file, &document->sections[i], error);
-    return r;
+    return r == 0 ? add_sections(set, file, document, error) : r;
+}
+
+int config_restore_policies(struct policy_set *set, const char *origin, const char *text,
+                            struct error *error)
+{
+    CLEANUP_CONFIG_DOCUMENT struct config_document *document = NULL;
+    int r;
+
+    r = config_text_check(origin, text, strlen(text), error);
+    if (r == 0)
+        r = config_document_parse_joined(origin, text, strlen(text), &document, error);
+    return r == 0 ? add_sections(set, origin, document, error) : r;
 }
 
 struct names {

@@ -29,6 +29,12 @@ int config_load_broker(const char *file, struct broker_config *ret_config, struc
  */
 int config_load_policies(const char *directory, struct policy_set **ret_set, struct error *error);
 
+/* The policies of a text that the function above once put together of all files. The names of the
+ * files are lost: `origin` is what messages call them all. On failure the set holds some or none.
+ */
+int config_restore_policies(struct policy_set *set, const char *origin, const char *text,
+                            struct error *error);
+
 /* The policies of one file's text, behind those that the set has; `file` is what messages call it.
  * For the function above, and for tests. On failure the set holds some or none of the new ones. */
 int config_add_policies(struct policy_set *set, const char *file, const char *text, size_t length,

@@ -16,9 +16,9 @@
 #define SECTIONS_MAX 1024
 #define ENTRIES_MAX 4096
 
-/* Doubled keys are kept, doubled sections refused. Lines are not folded: an indented line could be
- * meant as a key or as the rest of the line above, so it is an error. */
-#define COLLISION_FLAGS (INI_MV1S_ALLOW | INI_MV2S_ALLOW | INI_MS_ERROR)
+/* Doubled keys are kept; what becomes of doubled sections, the caller says. Lines are not folded:
+ * an indented line could be meant as a key or as the rest of the line above, so it is an error. */
+#define COLLISION_FLAGS (INI_MV1S_ALLOW | INI_MV2S_ALLOW)
 #define PARSE_FLAGS                                                                                \
     (INI_PARSE_NOWRAP | INI_PARSE_NOSPACE | INI_PARSE_NOTAB | INI_PARSE_NO_C_COMMENTS)
 
@@ -295,8 +295,8 @@ static int read_sections(struct config_document *document, struct ini_cfgobj *ob
     return 0;
 }
 
-int config_document_parse(const char *file, const char *text, size_t length,
-                          struct config_document **ret_document, struct error *error)
+static int parse(const char *file, const char *text, size_t length, uint32_t doubled_sections,
+                 struct config_document **ret_document, struct error *error)
 {
     CLEANUP_CONFIG_DOCUMENT struct config_document *document = NULL;
     CLEANUP(cleanup_cfgfile) struct ini_cfgfile *input = NULL;
@@ -321,7 +321,8 @@ int config_document_parse(const char *file, const char *text, size_t length,
     if (ini_config_file_from_mem(copy, (uint32_t)length, &input) != 0 ||
         ini_config_create(&object) != 0)
         return out_of_memory(file, error);
-    if (ini_config_parse(input, INI_STOP_ON_ANY, COLLISION_FLAGS, PARSE_FLAGS, object) != 0)
+    if (ini_config_parse(input, INI_STOP_ON_ANY, COLLISION_FLAGS | doubled_sections, PARSE_FLAGS,
+                         object) != 0)
         return fail_parse(file, object, error);
     r = read_sections(document, object, copy, error);
     if (r != 0)
@@ -329,4 +330,16 @@ int config_document_parse(const char *file, const char *text, size_t length,
 
     *ret_document = TAKE_PTR(document);
     return 0;
+}
+
+int config_document_parse(const char *file, const char *text, size_t length,
+                          struct config_document **ret_document, struct error *error)
+{
+    return parse(file, text, length, INI_MS_ERROR, ret_document, error);
+}
+
+int config_document_parse_joined(const char *file, const char *text, size_t length,
+                                 struct config_document **ret_document, struct error *error)
+{
+    return parse(file, text, length, INI_MS_MERGE, ret_document, error);
 }

@@ -33,6 +33,11 @@ struct config_document {
  * ERROR_INVALID_ARGUMENT with "FILE:LINE: …". */
 int config_document_parse(const char *file, const char *text, size_t length,
                           struct config_document **ret_document, struct error *error);
+
+/* The same of several files behind one another: a section that more than one of them has becomes
+ * one. */
+int config_document_parse_joined(const char *file, const char *text, size_t length,
+                                 struct config_document **ret_document, struct error *error);
 struct config_document *config_document_free(struct config_document *document);
 DEFINE_CLEANUP(struct config_document *, config_document, config_document_free);
 #define CLEANUP_CONFIG_DOCUMENT CLEANUP(cleanup_config_document)

@@ -36,7 +36,7 @@ static int read_exempt(const struct config_place *place, const char *value,
 static int read_approvers(const struct config_place *place, const char *value,
                           struct config_reader *reader)
 {
-    return config_add_principals(place, value, &reader->policy->approvers);
+    return config_add_approvers(place, value, &reader->policy->approvers);
 }
 
 static int add_door(const struct config_place *place, const char *item, void *userdata)

@@ -93,8 +93,8 @@ static int finish_quorum(struct config_reader *reader)
     r = quorum_parse(quorum, &reader->policy->approvers, &reader->policy->quorum, &problem);
     if (r == -EINVAL)
         return config_fail_value(&place, quorum,
-                                 "cannot be read: %s; write a number, or GROUP:NUMBER joined by &, "
-                                 "| and parentheses, stages joined by then",
+                                 "cannot be read: %s; write a number, or GROUP:NUMBER and manager "
+                                 "joined by &, | and parentheses, stages joined by then",
                                  problem);
     if (r < 0)
         return config_out_of_memory(&place);

@@ -218,10 +218,12 @@ static int grow(const struct config_place *place, void **items, size_t count, si
     return 0;
 }
 
-static int add_principal(const struct config_place *place, const char *item, void *userdata)
+static int add_approver(const struct config_place *place, const char *item, void *userdata)
 {
     struct principals *principals = userdata;
-    struct principal principal = {.is_group = *item == '%', .is_range = is_range(item)};
+    struct principal principal = {.is_group = *item == '%',
+                                  .is_range = is_range(item),
+                                  .is_manager = strcmp(item, MANAGER_WORD) == 0};
     void *items = principals->items;
     int r;
 
@@ -247,10 +249,26 @@ static int add_principal(const struct config_place *place, const char *item, voi
     return 0;
 }
 
+static int add_principal(const struct config_place *place, const char *item, void *userdata)
+{
+    if (strcmp(item, MANAGER_WORD) == 0)
+        return config_fail_value(place, item,
+                                 "is whoever manages the requester, which means something to "
+                                 "approvers and quorum alone; the group is %%%s",
+                                 item);
+    return add_approver(place, item, userdata);
+}
+
 int config_add_principals(const struct config_place *place, const char *value,
                           struct principals *principals)
 {
     return config_read_list(place, value, add_principal, principals);
+}
+
+int config_add_approvers(const struct config_place *place, const char *value,
+                         struct principals *approvers)
+{
+    return config_read_list(place, value, add_approver, approvers);
 }
 
 static int add_account(const struct config_place *place, const char *item, void *userdata)

@@ -51,5 +51,9 @@ int config_read_list(const struct config_place *place, const char *value, config
 int config_add_principals(const struct config_place *place, const char *value,
                           struct principals *principals);
 
+/* The same, and `manager`. */
+int config_add_approvers(const struct config_place *place, const char *value,
+                         struct principals *approvers);
+
 /* Adds what the list names: NAME, uid:FIRST-LAST. */
 int config_add_accounts(const struct config_place *place, const char *value, struct policy *policy);

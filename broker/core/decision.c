@@ -16,6 +16,18 @@ bool ledger_is_administrator(const struct ledger *ledger, const struct identity 
     return ledger->administrators && identity_in_group(person, ledger->administrators);
 }
 
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person)
+{
+    const struct policy *policy = ledger_policy(ledger, checkout->policy);
+    struct approvers approvers;
+
+    if (!policy)
+        return false;
+    approvers = approvers_of(ledger->policies, policy, checkout->person);
+    return approvers_include(&approvers, person) == 1;
+}
+
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
                        const struct identity *person)
 {
@@ -24,15 +36,20 @@ bool ledger_may_decide(const struct ledger *ledger, const struct checkout *check
     return policy && policy->approval_required && person->uid != 0 &&
            (policy->self_approval || (person->uid != checkout->person_uid &&
                                       person->uid != checkout->person_loginuid)) &&
-           principals_include(&policy->approvers, person) == 1;
+           ledger_is_approver(ledger, checkout, person);
 }
 
 char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout *checkout)
 {
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
-    CLEANUP_FREE char *who = policy ? principals_sentence(&policy->approvers) : NULL;
+    CLEANUP_FREE char *who = NULL;
     char *sentence = NULL;
 
+    if (policy) {
+        struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
+
+        who = approvers_sentence(&approvers);
+    }
     if (!who || asprintf(&sentence, "%s can approve it", who) < 0)
         return strdup("");
     return sentence;
@@ -49,10 +66,11 @@ static bool is_same_human(const struct checkout *checkout, const struct caller *
 }
 
 /* May this caller give a decision of that policy about it? */
-static int check_decider(const struct policy *policy, const struct checkout *checkout,
-                         const struct caller *caller, const struct identity *person,
-                         struct error *error)
+static int check_decider(const struct ledger *ledger, const struct policy *policy,
+                         const struct checkout *checkout, const struct caller *caller,
+                         const struct identity *person, struct error *error)
 {
+    struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
     CLEANUP_FREE char *who = NULL;
     int included;
 
@@ -72,13 +90,13 @@ static int check_decider(const struct policy *policy, const struct checkout *che
                              : "you logged in as %s, whose request this is: somebody else must "
                                "decide about it",
                          checkout->person);
-    included = principals_include(&policy->approvers, person);
+    included = approvers_include(&approvers, person);
     if (included == 1)
         return 0;
     if (included == -EAGAIN)
         return error_set(error, ERROR_NOT_PERMITTED,
                          "the name service did not say in time which groups you are in: try again");
-    who = principals_sentence(&policy->approvers);
+    who = approvers_sentence(&approvers);
     return error_set(error, ERROR_NOT_PERMITTED, "you may not decide about request %llu: %s can",
                      (unsigned long long)checkout->id, who ? who : "its approvers");
 }
@@ -153,11 +171,12 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
                     const struct actor *actor, const char *reason, const struct moment *now,
                     struct changes *changes, struct error *error)
 {
-    int r = request_check_exclusive(ledger, policy, checkout, now, error);
+    int r;
 
+    checkout_approve(checkout, policy, now); /* first: a later start that was set is looked at too */
+    r = request_check_exclusive(ledger, policy, checkout, now, error);
     if (r != 0)
         return r;
-    checkout_approve(checkout, policy, now);
     changes->items[changes->count++] = (struct change){.kind = EVENT_APPROVED,
                                                        .life = LIFE_APPROVED,
                                                        .checkout = checkout,
@@ -221,7 +240,7 @@ static int load_pending(struct ledger *ledger, uint64_t id, const struct caller 
                                "%s request again",
                                checkout->policy, checkout->person)
                    : outcome_refuse(ledger, checkout, now, error);
-    r = check_decider(policy, checkout, caller, *ret_person, error);
+    r = check_decider(ledger, policy, checkout, caller, *ret_person, error);
     if (r != 0)
         return r;
     *ret_policy = policy;
@@ -258,6 +277,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     const struct identity *person = NULL;
     const struct policy *policy = NULL;
     struct approval approvals[APPROVALS_MAX + 1];
+    struct approvers approvers;
     size_t n_approvals = 0;
     struct changes changes = {0};
     const char *term;
@@ -275,9 +295,10 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     if (r != 0)
         return r;
 
-    term = quorum_term_for(policy->quorum, &policy->approvers, approvals, n_approvals, person);
+    approvers = approvers_of(ledger->policies, policy, checkout->person);
+    term = quorum_term_for(policy->quorum, &approvers, approvals, n_approvals, person);
     if (!term) {
-        CLEANUP_FREE char *wanted = quorum_sentence(policy->quorum, &policy->approvers);
+        CLEANUP_FREE char *wanted = quorum_sentence(policy->quorum, &approvers);
 
         return error_set(error, ERROR_NOT_PERMITTED,
                          "your approval would not help request %llu now: policy %s wants %s",
@@ -299,8 +320,7 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
 
     approvals[n_approvals++] = (struct approval){person, now->wall};
     return approve(ledger, policy, checkout, &decision,
-                   quorum_evaluate(policy->quorum, &policy->approvers, approvals, n_approvals)
-                       .reached,
+                   quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached,
                    now, &changes, error);
 }
 
@@ -320,6 +340,7 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
                           .start = request->start};
     struct changes changes = {0};
     struct approval approval;
+    struct approvers approvers;
     const char *term;
     int r = ledger_identify(caller, roster, &granter, error);
     int person_r = request_find_user(roster, person_name, &person, error);
@@ -339,10 +360,11 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     if (r == 0)
         r = request_draw_up(ledger, &draft, roster, now, &checkout, error);
     if (r == 0)
-        r = check_decider(draft.policy, checkout, caller, granter, error);
+        r = check_decider(ledger, draft.policy, checkout, caller, granter, error);
     if (r != 0)
         return r;
-    term = quorum_term_for(draft.policy->quorum, &draft.policy->approvers, NULL, 0, granter);
+    approvers = approvers_of(ledger->policies, draft.policy, person->name);
+    term = quorum_term_for(draft.policy->quorum, &approvers, NULL, 0, granter);
     if (!term)
         return error_set(error, ERROR_NOT_PERMITTED,
                          "policy %s asks others first: let %s request it",
@@ -366,8 +388,7 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
                                                      .actor = &actor};
     approval = (struct approval){granter, now->wall};
     r = approve(ledger, draft.policy, checkout, &decision,
-                quorum_evaluate(draft.policy->quorum, &draft.policy->approvers, &approval, 1)
-                    .reached,
+                quorum_evaluate(draft.policy->quorum, &approvers, &approval, 1).reached,
                 now, &changes, error);
     if (r == 0)
         *ret_id = checkout->id;
@@ -467,7 +488,6 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
-    const struct policy *policy;
     int r = ledger_identify(caller, roster, &person, error);
 
     if (r == 0)
@@ -476,10 +496,9 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
         r = ledger_load(ledger, id, &checkout, error);
     if (r != 0)
         return r;
-    policy = ledger_policy(ledger, checkout->policy);
     /* Taking away is open to more than giving: root and administrators too, and for oneself too. */
     if (caller->uid != 0 && !ledger_is_administrator(ledger, person) &&
-        (!policy || principals_include(&policy->approvers, person) != 1))
+        !ledger_is_approver(ledger, checkout, person))
         return error_set(error, ERROR_NOT_PERMITTED,
                          "you may not revoke check-out %llu: its approvers and administrators can",
                          (unsigned long long)id);

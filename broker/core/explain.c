@@ -28,7 +28,7 @@ static int policies_at(struct ledger *ledger, uint64_t at, const struct moment *
                          when_format(at, now, when));
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    r = config_add_policies(set, "ledger", text, strlen(text), error);
+    r = config_restore_policies(set, "ledger", text, error);
     if (r != 0)
         return r;
     (void)strncpy(set->digest, digest, sizeof(set->digest) - 1);
@@ -50,7 +50,7 @@ static int explain(struct ledger *ledger, const struct policy_set *set,
     int r = policies && (name || !answer.policy) ? 0 : -ENOMEM;
 
     if (r == 0 && answer.verdict == POLICY_DECIDES)
-        r = explain_terms(ledger, answer.policy, question, roster, now, &terms);
+        r = explain_terms(ledger, set, answer.policy, question, roster, now, &terms);
     if (r == 0 && asprintf(&lines, "%s%s", policies, terms ? terms : "") < 0)
         r = -ENOMEM;
     if (r == -EAGAIN)

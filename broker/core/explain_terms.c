@@ -7,10 +7,12 @@
 #include "duration.h"
 
 /* What the deciding policy asks for, whoever asks. */
-static int write_policy(const struct policy *policy, FILE *out)
+static int write_policy(const struct policy_set *set, const struct policy *policy,
+                        const char *person, FILE *out)
 {
+    const struct approvers approvers = approvers_of(set, policy, person);
     CLEANUP_FREE char *wanted =
-        policy->approval_required ? quorum_sentence(policy->quorum, &policy->approvers) : NULL;
+        policy->approval_required ? quorum_sentence(policy->quorum, &approvers) : NULL;
     char text[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
 
     if (policy->approval_required && !wanted)
@@ -64,7 +66,7 @@ static int write_now(struct ledger *ledger, const struct policy *policy,
         fprintf(out, "  now: %s has %llu open\n", question->person->name,
                 (unsigned long long)tally.open);
     if (policy->approval_required) {
-        r = request_check_approvers(policy, question->person, roster, &error);
+        r = request_check_approvers(ledger, policy, question->person, roster, &error);
         if (r == -EAGAIN)
             return r;
         if (r != 0)
@@ -75,7 +77,7 @@ static int write_now(struct ledger *ledger, const struct policy *policy,
     return 0;
 }
 
-int explain_terms(struct ledger *ledger, const struct policy *policy,
+int explain_terms(struct ledger *ledger, const struct policy_set *set, const struct policy *policy,
                   const struct policy_question *question, struct roster *roster,
                   const struct moment *now, char **ret_lines)
 {
@@ -86,7 +88,7 @@ int explain_terms(struct ledger *ledger, const struct policy *policy,
 
     if (!out)
         return -ENOMEM;
-    r = write_policy(policy, out);
+    r = write_policy(set, policy, question->person->name, out);
     if (r == 0 && roster)
         r = write_now(ledger, policy, question, roster, now, out);
     if (fclose(out) != 0 && r == 0)

@@ -6,7 +6,7 @@
 #include "core/ledger.h"
 
 /* Refusals at doors that were recorded lately: the same one is counted, not multiplied. */
-#define REFUSALS_REMEMBERED 64
+#define REFUSALS_REMEMBERED 1024
 #define REFUSAL_REPEAT_SECONDS 60
 
 struct refusal {
@@ -70,15 +70,16 @@ int ledger_load(struct ledger *ledger, uint64_t id, struct checkout **ret_checko
 /* Today's policy of that name; NULL if there is none. */
 const struct policy *ledger_policy(const struct ledger *ledger, const char *name);
 
-/* What the policy that decides asks for, a line each; with a roster also what stands against a request
- * now. The caller frees. 0, -ENOMEM, -EIO, or -EAGAIN where people are not in the roster yet. */
-int explain_terms(struct ledger *ledger, const struct policy *policy,
+/* What the policy of that set that decides asks for, a line each; with a roster also what stands against
+ * a request now. The caller frees. 0, -ENOMEM, -EIO, or -EAGAIN where people are not in the roster yet. */
+int explain_terms(struct ledger *ledger, const struct policy_set *set, const struct policy *policy,
                   const struct policy_question *question, struct roster *roster,
                   const struct moment *now, char **ret_lines);
 
 /* ERROR_NO_APPROVER where nobody could approve a request of this person; -EAGAIN. */
-int request_check_approvers(const struct policy *policy, const struct identity *person,
-                            struct roster *roster, struct error *error);
+int request_check_approvers(const struct ledger *ledger, const struct policy *policy,
+                            const struct identity *person, struct roster *roster,
+                            struct error *error);
 
 /* The step that brought it into its state; the caller clears it. */
 void outcome_find(struct ledger *ledger, const struct checkout *checkout, struct step *ret_step);
@@ -128,6 +129,14 @@ int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
                             const struct checkout *checkout, const struct moment *now,
                             struct error *error);
 
+/* The same for a time that is not the check-out's own. */
+int request_check_span(struct ledger *ledger, const struct policy *policy,
+                       const struct checkout *checkout, uint64_t from, uint64_t to,
+                       const struct moment *now, struct error *error);
+
+/* Is it known whose login asks? 0 or ERROR_NOT_PERMITTED. */
+int request_check_caller(const struct caller *caller, struct error *error);
+
 /* Today's deciding policy for a request of that person: 0, -EAGAIN, or why there is none. */
 int request_decide(struct ledger *ledger, const struct request *request,
                    const struct identity *person, const struct identity *account,
@@ -151,6 +160,10 @@ int ledger_identify(const struct caller *caller, struct roster *roster,
 
 /* Is the person in the group of that setting? */
 bool ledger_is_administrator(const struct ledger *ledger, const struct identity *person);
+
+/* Is the person among the approvers of its policy, as they are for its requester? */
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person);
 
 /* May this person decide about it? Nobody decides for themselves. */
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/policy_managers.h"
 #include "core/quorum.h"
 #include "duration.h"
 #include "text.h"
@@ -104,6 +105,7 @@ struct policy_set *policy_set_free(struct policy_set *set)
     for (size_t i = 0; i < set->n_policies; i++)
         policy_free(set->policies[i]);
     free(set->policies);
+    policy_managers_clear(set);
     free(set->text);
     free(set);
     return NULL;
@@ -125,11 +127,36 @@ int principals_include(const struct principals *principals, const struct identit
             if (person->uid != UID_UNSET && person->uid >= principal->first &&
                 person->uid <= principal->last)
                 return 1;
-        } else if (person->name && strcmp(person->name, principal->name) == 0) {
+        } else if (!principal->is_manager && person->name &&
+                   strcmp(person->name, principal->name) == 0) {
             return 1;
         }
     }
     return groups_needed ? -EAGAIN : 0;
+}
+
+bool principals_name_manager(const struct principals *principals)
+{
+    for (size_t i = 0; i < principals->count; i++)
+        if (principals->items[i].is_manager)
+            return true;
+    return false;
+}
+
+struct approvers approvers_of(const struct policy_set *set, const struct policy *policy,
+                              const char *requester)
+{
+    return (struct approvers){.principals = &policy->approvers,
+                              .requester = requester,
+                              .manager = policy_manager_of(set, requester)};
+}
+
+int approvers_include(const struct approvers *approvers, const struct identity *person)
+{
+    if (approvers->manager && person->name && strcmp(person->name, approvers->manager) == 0 &&
+        principals_name_manager(approvers->principals))
+        return 1;
+    return principals_include(approvers->principals, person);
 }
 
 static bool account_matches(const struct policy_account *account, const struct identity *asked)

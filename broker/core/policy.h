@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "checkout.h"
 #include "error.h"
@@ -28,13 +29,16 @@ enum door {
 unsigned door_from_name(const char *name);
 const char *door_name(unsigned door);
 
-/* "alice", "%ops" or "uid:1000-1999" */
+/* "alice", "%ops", "uid:1000-1999" or, among approvers only, "manager" */
 struct principal {
     char *name; /* without the %; a range as it was written */
     bool is_group;
     bool is_range;
+    bool is_manager;   /* of whoever requests */
     uid_t first, last; /* of a range, both included */
 };
+
+#define MANAGER_WORD "manager"
 
 struct principals {
     struct principal *items;
@@ -100,6 +104,7 @@ struct policy {
 struct policy_set {
     struct policy **policies; /* in the order that decides */
     size_t n_policies;
+    void *managers;               /* policy_managers.h */
     char *text;                   /* all files as read, with their names, for the ledger */
     char digest[DIGEST_TEXT_MAX]; /* SHA-256 of text */
 };
@@ -168,12 +173,31 @@ struct policy_answer policy_decide(const struct policy_set *set,
 char *policy_explain(const struct policy_set *set, const struct policy_question *question);
 
 /* Is this person among the principals? Tri-state: 1 yes, 0 no, -EAGAIN if the groups would be
- * needed. */
+ * needed. Nobody is `manager` here: whose would it be? */
 int principals_include(const struct principals *principals, const struct identity *person);
 
-/* "bob or anyone in %security", for people; a range is "anyone with a uid from 1000 to 1999"; the
- * caller frees. NULL when out of memory. */
-char *principals_sentence(const struct principals *principals);
+/* Is `manager` among them? */
+bool principals_name_manager(const struct principals *principals);
+
+/* A policy's approvers as they are for one requester; borrowed. */
+struct approvers {
+    const struct principals *principals;
+    const char *requester; /* NULL: no certain one */
+    const char *manager;   /* who is `manager` among them; NULL: nobody */
+};
+
+struct approvers approvers_of(const struct policy_set *set, const struct policy *policy,
+                              const char *requester);
+
+/* As principals_include(). */
+int approvers_include(const struct approvers *approvers, const struct identity *person);
+
+/* "bob, carol (alice's manager) or anyone in %security", for people; a range is "anyone with a uid
+ * from 1000 to 1999"; the caller frees. NULL when out of memory. */
+char *approvers_sentence(const struct approvers *approvers);
+
+/* "carol (alice's manager)" */
+void approvers_write_manager(FILE *out, const struct approvers *approvers);
 
 /* Is `wall` within the policy's hours (true where it has none)? */
 bool policy_in_hours(const struct policy *policy, uint64_t wall);

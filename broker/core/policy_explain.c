@@ -8,8 +8,24 @@
 #include "cleanup.h"
 #include "text.h"
 
-char *principals_sentence(const struct principals *principals)
+void approvers_write_manager(FILE *out, const struct approvers *approvers)
 {
+    char requester[2 * LIMIT_NAME];
+
+    if (!approvers->requester) {
+        fputs("the requester's manager", out);
+        return;
+    }
+    text_escape_to(requester, sizeof(requester), approvers->requester);
+    if (approvers->manager)
+        fprintf(out, "%s (%s's manager)", approvers->manager, requester);
+    else
+        fprintf(out, "%s's manager (none is named)", requester);
+}
+
+char *approvers_sentence(const struct approvers *approvers)
+{
+    const struct principals *principals = approvers->principals;
     CLEANUP_FREE char *text = NULL;
     size_t size = 0;
     FILE *out;
@@ -22,7 +38,9 @@ char *principals_sentence(const struct principals *principals)
 
         if (i > 0)
             fputs(i + 1 < principals->count ? ", " : " or ", out);
-        if (principal->is_group)
+        if (principal->is_manager)
+            approvers_write_manager(out, approvers);
+        else if (principal->is_group)
             fprintf(out, "anyone in %%%s", principal->name);
         else if (principal->is_range && principal->first == principal->last)
             fprintf(out, "the user with uid %u", principal->first);
@@ -62,8 +80,21 @@ static void write_doors(FILE *out, unsigned doors)
     }
 }
 
-static void write_match(FILE *out, const struct policy *policy, enum policy_match match,
-                        const struct policy_question *question)
+/* Whom `manager` means, where the policy's approvers know it. */
+static void write_manager(FILE *out, const struct policy_set *set, const struct policy *policy,
+                          const struct identity *person)
+{
+    struct approvers approvers;
+
+    if (!person->name || !principals_name_manager(&policy->approvers))
+        return;
+    approvers = approvers_of(set, policy, person->name);
+    fputs("; among its approvers is ", out);
+    approvers_write_manager(out, &approvers);
+}
+
+static void write_match(FILE *out, const struct policy_set *set, const struct policy *policy,
+                        enum policy_match match, const struct policy_question *question)
 {
     char rhost[2 * LIMIT_HOST];
 
@@ -102,6 +133,7 @@ static void write_match(FILE *out, const struct policy *policy, enum policy_matc
         break;
     case MATCH_DECIDES:
         fputs("decides", out);
+        write_manager(out, set, policy, question->person);
         break;
     }
 }
@@ -125,7 +157,7 @@ char *policy_explain(const struct policy_set *set, const struct policy_question 
         if (policy->file)
             fprintf(out, "%s:%u ", policy->file, policy->line);
         fprintf(out, "[policy %s]: ", policy->name);
-        write_match(out, policy, match, question);
+        write_match(out, set, policy, match, question);
         fputc('\n', out);
     }
     if (match < MATCH_NEEDS_GROUPS) {

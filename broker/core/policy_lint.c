@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/policy_managers.h"
 #include "core/quorum.h"
 
 struct linter {
@@ -151,46 +152,86 @@ static int lint_order(struct linter *linter, size_t index)
 }
 
 /* The approvers but for one as people without groups; a borrowed view. */
-static size_t people_but(const struct principals *approvers, const char *but,
+static size_t people_but(const struct approvers *approvers, const char *but,
                          struct identity *people)
 {
+    const struct principals *principals = approvers->principals;
     size_t count = 0;
 
-    for (size_t i = 0; i < approvers->count; i++)
-        if (strcmp(approvers->items[i].name, "root") != 0 &&
-            (!but || strcmp(approvers->items[i].name, but) != 0))
-            people[count++] = (struct identity){
-                .name = approvers->items[i].name, .uid = UID_UNSET, .groups_known = true};
+    for (size_t i = 0; i < principals->count; i++) {
+        const struct principal *principal = &principals->items[i];
+        const char *name = principal->is_manager ? approvers->manager : principal->name;
+        bool known = !name || strcmp(name, "root") == 0 || (but && strcmp(name, but) == 0);
+
+        for (size_t k = 0; k < count && !known; k++)
+            known = strcmp(people[k].name, name) == 0;
+        if (!known)
+            people[count++] =
+                (struct identity){.name = (char *)name, .uid = UID_UNSET, .groups_known = true};
+    }
     return count;
+}
+
+static int lint_requester(struct linter *linter, const struct policy *policy, const char *requester,
+                          struct identity *people)
+{
+    struct approvers approvers = approvers_of(linter->set, policy, requester);
+    const char *but = policy->self_approval ? NULL : requester;
+    size_t count = people_but(&approvers, but, people);
+
+    if (quorum_reachable(policy->quorum, &approvers, people, count))
+        return 0;
+    return tell(linter, policy,
+                "can never be approved for %s: %sits approvers cannot reach its quorum", requester,
+                but ? "without the own approval " : "");
 }
 
 static int lint_quorum(struct linter *linter, const struct policy *policy)
 {
     CLEANUP_FREE struct identity *people = NULL;
-    const struct principals *approvers = &policy->approvers;
+    /* Somebody's manager: in the best case nobody who is an approver already. */
+    const struct approvers approvers = {.principals = &policy->approvers, .manager = MANAGER_WORD};
+    bool names_manager = principals_name_manager(&policy->approvers);
     size_t count;
     int r = 0;
 
-    for (size_t i = 0; i < approvers->count; i++)
-        if (approvers->items[i].is_group || approvers->items[i].is_range)
+    for (size_t i = 0; i < policy->approvers.count; i++)
+        if (policy->approvers.items[i].is_group || policy->approvers.items[i].is_range)
             return 0;
-    people = calloc(approvers->count + 1, sizeof(*people));
+    people = calloc(policy->approvers.count + 1, sizeof(*people));
     if (!people)
         return -ENOMEM;
 
-    count = people_but(approvers, NULL, people);
-    if (!quorum_reachable(policy->quorum, approvers, people, count))
+    count = people_but(&approvers, NULL, people);
+    if (!quorum_reachable(policy->quorum, &approvers, people, count))
         return tell(linter, policy, "can never be approved: its approvers cannot reach its quorum");
-    for (size_t i = 0; i < policy->requesters.count && !policy->self_approval && r == 0; i++) {
+    if (policy->self_approval && !names_manager)
+        return 0;
+    for (size_t i = 0; i < policy->requesters.count && r == 0; i++) {
         const struct principal *requester = &policy->requesters.items[i];
 
-        if (requester->is_group || requester->is_range)
+        if (requester->is_group || requester->is_range ||
+            (names_manager && !policy_manager_of(linter->set, requester->name)))
             continue;
-        count = people_but(approvers, requester->name, people);
-        if (!quorum_reachable(policy->quorum, approvers, people, count))
+        r = lint_requester(linter, policy, requester->name, people);
+    }
+    return r;
+}
+
+/* Requesters for whom `manager` means nobody. */
+static int lint_managers(struct linter *linter, const struct policy *policy)
+{
+    int r = 0;
+
+    if (!principals_name_manager(&policy->approvers))
+        return 0;
+    for (size_t i = 0; i < policy->requesters.count && r == 0; i++) {
+        const struct principal *requester = &policy->requesters.items[i];
+
+        if (!requester->is_group && !requester->is_range &&
+            !policy_manager_of(linter->set, requester->name))
             r = tell(linter, policy,
-                     "can never be approved for %s: without the own approval its approvers cannot "
-                     "reach its quorum",
+                     "has manager among its approvers, and no manager of %s is named in [managers]",
                      requester->name);
     }
     return r;
@@ -211,6 +252,8 @@ static int lint_policy(struct linter *linter, size_t index)
     }
     if (r == 0 && policy->approval_required)
         r = lint_quorum(linter, policy);
+    if (r == 0)
+        r = lint_managers(linter, policy);
     if (r == 0 && policy->person == PERSON_IS_KEY_OWNER && (policy->doors & DOOR_SSH) == 0)
         r = tell(linter, policy,
                  "has person = key, which only the door ssh knows, and not that door");

@@ -15,6 +15,7 @@ typedef void (*policy_finding)(const struct policy *policy, const char *sentence
  * - an approver who is root, since approvals by uid 0 are refused;
  * - a quorum that its approvers cannot reach, and a requester for whom they cannot reach it because
  *   nobody approves the own request (both only where all approvers are single users);
+ * - a requester named by itself without a manager where `manager` is an approver;
  * - `person = key` where no door is ssh.
  * Returns the number of findings, or -ENOMEM. */
 int policy_lint(const struct policy_set *set, policy_finding report, void *userdata);

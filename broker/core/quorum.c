@@ -23,10 +23,10 @@ struct quorum *quorum_free(struct quorum *quorum)
 }
 
 /* The terms that this person could fill. Whose groups are not known fills no term of a group. */
-static term_set terms_of(const struct quorum *quorum, const struct principals *approvers,
+static term_set terms_of(const struct quorum *quorum, const struct approvers *approvers,
                          const struct identity *person)
 {
-    bool is_approver = principals_include(approvers, person) == 1;
+    bool is_approver = approvers_include(approvers, person) == 1;
     term_set terms = 0;
 
     for (size_t i = 0; i < quorum->n_terms; i++) {
@@ -42,6 +42,10 @@ static term_set terms_of(const struct quorum *quorum, const struct principals *a
             break;
         case TERM_USER:
             fits = is_approver && person->name && strcmp(person->name, term->name) == 0;
+            break;
+        case TERM_MANAGER:
+            fits = is_approver && person->name && approvers->manager &&
+                   strcmp(person->name, approvers->manager) == 0;
             break;
         }
         if (fits)
@@ -183,7 +187,7 @@ static const struct quorum_term *stage_term(const struct quorum *quorum,
 
 /* Goes through the approvals in order. An approval that fills nothing in the stage that is asked
  * when it comes is passed over. */
-static size_t walk(const struct quorum *quorum, const struct principals *approvers,
+static size_t walk(const struct quorum *quorum, const struct approvers *approvers,
                    const struct approval *approvals, size_t n_approvals, struct pool *ret_pool)
 {
     struct pool pool = {0};
@@ -206,7 +210,7 @@ static size_t walk(const struct quorum *quorum, const struct principals *approve
 }
 
 struct quorum_progress quorum_evaluate(const struct quorum *quorum,
-                                       const struct principals *approvers,
+                                       const struct approvers *approvers,
                                        const struct approval *approvals, size_t n_approvals)
 {
     static const struct pool nobody = {0};
@@ -224,7 +228,7 @@ struct quorum_progress quorum_evaluate(const struct quorum *quorum,
     return progress;
 }
 
-const char *quorum_term_for(const struct quorum *quorum, const struct principals *approvers,
+const char *quorum_term_for(const struct quorum *quorum, const struct approvers *approvers,
                             const struct approval *approvals, size_t n_approvals,
                             const struct identity *approver)
 {
@@ -242,7 +246,7 @@ const char *quorum_term_for(const struct quorum *quorum, const struct principals
 }
 
 /* Can the people fill all these terms together? */
-static bool can_fill(const struct quorum *quorum, const struct principals *approvers,
+static bool can_fill(const struct quorum *quorum, const struct approvers *approvers,
                      const struct identity *people, size_t n_people, term_set wanted)
 {
     struct matching matching = {.quorum = quorum, .wanted = wanted};
@@ -253,7 +257,29 @@ static bool can_fill(const struct quorum *quorum, const struct principals *appro
     return matching.count == needed;
 }
 
-bool quorum_reachable(const struct quorum *quorum, const struct principals *approvers,
+static bool choice_needs_manager(const struct quorum *quorum, term_set choice)
+{
+    for (size_t i = 0; i < quorum->n_terms; i++)
+        if ((choice & ((term_set)1 << i)) && quorum->terms[i].kind == TERM_MANAGER)
+            return true;
+    return false;
+}
+
+bool quorum_needs_manager(const struct quorum *quorum)
+{
+    for (size_t i = 0; i < quorum->n_stages; i++) {
+        const struct quorum_stage *stage = &quorum->stages[i];
+        bool needed = true;
+
+        for (size_t k = 0; k < stage->n_choices && needed; k++)
+            needed = choice_needs_manager(quorum, stage->choices[k]);
+        if (needed)
+            return true;
+    }
+    return false;
+}
+
+bool quorum_reachable(const struct quorum *quorum, const struct approvers *approvers,
                       const struct identity *people, size_t n_people)
 {
     size_t choice[QUORUM_STAGES_MAX] = {0};

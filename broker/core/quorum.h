@@ -2,7 +2,8 @@
 #pragma once
 
 /* How many approvals, of whom, in which order: `2`, `security:1 & ops:2 | managers:1`, and stages
- * joined by `then`. `&` binds tighter than `|`. One person fills one term. Pure. */
+ * joined by `then`. `&` binds tighter than `|`. One person fills one term. The term `manager` is
+ * the requester's manager's, so it takes a requester to evaluate any of it. Pure. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include "identity.h"
 
 struct quorum;
+struct approvers;
 struct principals;
 
 /* Parses. A GROUP must be a group or a user among the approvers. Returns 0, -ENOMEM, or -EINVAL
@@ -39,19 +41,22 @@ struct quorum_progress {
 /* Where the approvals have got to. Those of a later stage given too early do not count for it.
  * Never fails; with nothing to go by nothing is reached. */
 struct quorum_progress quorum_evaluate(const struct quorum *quorum,
-                                       const struct principals *approvers,
+                                       const struct approvers *approvers,
                                        const struct approval *approvals, size_t n_approvals);
 
 /* The term of the current stage that this approver would fill given the earlier approvals
  * ("security:1"), or "" for a plain count; NULL if none: then the approval helps nothing.
  * Borrowed from the quorum. */
-const char *quorum_term_for(const struct quorum *quorum, const struct principals *approvers,
+const char *quorum_term_for(const struct quorum *quorum, const struct approvers *approvers,
                             const struct approval *approvals, size_t n_approvals,
                             const struct identity *approver);
 
 /* Could these people together reach it, one term each? For "nobody can decide this". */
-bool quorum_reachable(const struct quorum *quorum, const struct principals *approvers,
+bool quorum_reachable(const struct quorum *quorum, const struct approvers *approvers,
                       const struct identity *people, size_t n_people);
 
+/* Is there no way to reach it without the requester's manager? */
+bool quorum_needs_manager(const struct quorum *quorum);
+
 /* "2 approvals of bob or anyone in %security" and the like; the caller frees. */
-char *quorum_sentence(const struct quorum *quorum, const struct principals *approvers);
+char *quorum_sentence(const struct quorum *quorum, const struct approvers *approvers);

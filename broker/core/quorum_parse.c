@@ -15,7 +15,7 @@
 /* stages  := choice { "then" choice }
  * choice  := all { "|" all }
  * all     := single { "&" single }
- * single  := NUMBER | NAME ":" NUMBER | "(" choice ")" */
+ * single  := NUMBER | NAME ":" NUMBER | "manager" [ ":1" ] | "(" choice ")" */
 
 struct choices {
     term_set *sets;
@@ -98,7 +98,7 @@ static int find_name(struct parser *parser, const char *name, enum term_kind *re
     for (size_t i = 0; i < parser->approvers->count; i++) {
         const struct principal *principal = &parser->approvers->items[i];
 
-        if (principal->is_range || strcmp(principal->name, bare) != 0)
+        if (principal->is_range || principal->is_manager || strcmp(principal->name, bare) != 0)
             continue;
         if (principal->is_group)
             group = true;
@@ -117,11 +117,30 @@ static int find_name(struct parser *parser, const char *name, enum term_kind *re
     return 0;
 }
 
+static bool is_manager(const char *word, size_t length)
+{
+    return length == strlen(MANAGER_WORD) && strncmp(word, MANAGER_WORD, length) == 0;
+}
+
+static int check_manager(struct parser *parser, unsigned needed)
+{
+    if (needed > 1)
+        return fail(parser, "'%s:%u' asks for %u approvals of one person", MANAGER_WORD, needed,
+                    needed);
+    if (!principals_name_manager(parser->approvers))
+        return fail(parser,
+                    "'%s', the requester's manager, is not among the approvers; write %%%s:1 for "
+                    "the group",
+                    MANAGER_WORD, MANAGER_WORD);
+    return 0;
+}
+
 static int add_term(struct parser *parser, const char *word, size_t length)
 {
     struct quorum_term *term = &parser->quorum->terms[parser->quorum->n_terms];
     const char *colon = memchr(word, ':', length);
     const char *count = colon ? colon + 1 : word;
+    bool manager = is_manager(word, colon ? (size_t)(colon - word) : length);
     CLEANUP_FREE char *name = NULL;
     CLEANUP_FREE char *text = NULL;
     enum term_kind kind = TERM_ANYBODY;
@@ -131,7 +150,7 @@ static int add_term(struct parser *parser, const char *word, size_t length)
     if (parser->quorum->n_terms == QUORUM_TERMS_MAX)
         return fail(parser, "has more than %d terms", QUORUM_TERMS_MAX);
 
-    needed = parse_count(count, length - (size_t)(count - word));
+    needed = manager && !colon ? 1 : parse_count(count, length - (size_t)(count - word));
     if (needed == 0)
         return fail(parser,
                     "'%.*s' is neither a number nor GROUP:NUMBER with a number from 1 to %d",
@@ -139,7 +158,15 @@ static int add_term(struct parser *parser, const char *word, size_t length)
     if (needed + parser->approvals > QUORUM_APPROVALS_MAX)
         return fail(parser, "asks for more than %d approvals in all", QUORUM_APPROVALS_MAX);
 
-    if (colon) {
+    if (manager) {
+        r = check_manager(parser, needed);
+        if (r < 0)
+            return r;
+        kind = TERM_MANAGER;
+        text = strdup(MANAGER_WORD ":1");
+        if (!text)
+            return -ENOMEM;
+    } else if (colon) {
         name = strndup(word, (size_t)(colon - word));
         text = strndup(word, length);
         if (!name || !text)

@@ -19,11 +19,11 @@
 
 typedef uint32_t term_set;
 
-enum term_kind { TERM_ANYBODY, TERM_GROUP, TERM_USER };
+enum term_kind { TERM_ANYBODY, TERM_GROUP, TERM_USER, TERM_MANAGER };
 
 struct quorum_term {
     enum term_kind kind;
-    char *name;      /* of the group or user; NULL for TERM_ANYBODY */
+    char *name;      /* of the group or user; NULL for the others */
     char *text;      /* "security:1", "" for TERM_ANYBODY */
     unsigned needed; /* approvals */
 };

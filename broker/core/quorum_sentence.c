@@ -7,8 +7,14 @@
 
 #include "core/quorum_private.h"
 
-static void write_term(FILE *out, const struct quorum_term *term, const char *anybody)
+static void write_term(FILE *out, const struct quorum_term *term, const struct approvers *approvers,
+                       const char *anybody)
 {
+    if (term->kind == TERM_MANAGER) {
+        fputs("the approval of ", out);
+        approvers_write_manager(out, approvers);
+        return;
+    }
     if (term->kind == TERM_USER) {
         fprintf(out, "the approval of %s", term->name);
         return;
@@ -21,7 +27,7 @@ static void write_term(FILE *out, const struct quorum_term *term, const char *an
 }
 
 static void write_choice(FILE *out, const struct quorum *quorum, term_set choice,
-                         const char *anybody)
+                         const struct approvers *approvers, const char *anybody)
 {
     const char *joint = "";
 
@@ -29,19 +35,19 @@ static void write_choice(FILE *out, const struct quorum *quorum, term_set choice
         if ((choice & ((term_set)1 << i)) == 0)
             continue;
         fputs(joint, out);
-        write_term(out, &quorum->terms[i], anybody);
+        write_term(out, &quorum->terms[i], approvers, anybody);
         joint = " and ";
     }
 }
 
-char *quorum_sentence(const struct quorum *quorum, const struct principals *approvers)
+char *quorum_sentence(const struct quorum *quorum, const struct approvers *approvers)
 {
     CLEANUP_FREE char *anybody = NULL;
     CLEANUP_FREE char *text = NULL;
     size_t size = 0;
     FILE *out;
 
-    anybody = principals_sentence(approvers);
+    anybody = approvers_sentence(approvers);
     if (!anybody)
         return NULL;
     out = open_memstream(&text, &size);
@@ -56,7 +62,7 @@ char *quorum_sentence(const struct quorum *quorum, const struct principals *appr
         for (size_t k = 0; k < stage->n_choices; k++) {
             if (k > 0)
                 fputs(", or ", out);
-            write_choice(out, quorum, stage->choices[k], anybody);
+            write_choice(out, quorum, stage->choices[k], approvers, anybody);
         }
     }
 

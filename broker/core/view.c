@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/ledger_internal.h"
+#include "core/policy_managers.h"
 
 /* Rows that are looked at in one go while a list is filtered by what the caller may see. */
 #define VIEW_BATCH 200
@@ -25,11 +26,9 @@ static bool has_decided(const struct checkout *checkout, const struct identity *
 static bool may_see(const struct ledger *ledger, const struct checkout *checkout,
                     const struct identity *person)
 {
-    const struct policy *policy = ledger_policy(ledger, checkout->policy);
-
     return checkout->person_uid == person->uid || ledger_sees_all(ledger, person) ||
            has_decided(checkout, person) ||
-           (policy && principals_include(&policy->approvers, person) == 1);
+           ledger_is_approver(ledger, checkout, person);
 }
 
 int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
@@ -77,12 +76,18 @@ bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity 
 static bool decides_something(const struct ledger *ledger, const struct identity *person)
 {
     const struct policy_set *set = ledger->policies;
+    bool manages;
 
     if (ledger_sees_all(ledger, person))
         return true;
-    for (size_t i = 0; set && i < set->n_policies; i++)
-        if (principals_include(&set->policies[i]->approvers, person) == 1)
+    manages = set && person->name && policy_manages_somebody(set, person->name);
+    for (size_t i = 0; set && i < set->n_policies; i++) {
+        const struct approvers approvers = {.principals = &set->policies[i]->approvers,
+                                            .manager = manages ? person->name : NULL};
+
+        if (approvers_include(&approvers, person) == 1)
             return true;
+    }
     return false;
 }
 

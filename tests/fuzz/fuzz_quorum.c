@@ -9,7 +9,8 @@
 
 #define PEOPLE_MAX 24
 
-static char a[] = "a", b[] = "b", c[] = "c", d[] = "d", dora[] = "dora", bob[] = "bob";
+static char a[] = "a", b[] = "b", c[] = "c", d[] = "d", dora[] = "dora", bob[] = "bob",
+            manager[] = "manager", alice[] = "alice", carol[] = "carol";
 static struct principal approver_items[] = {
     {.name = a, .is_group = true},
     {.name = b, .is_group = true},
@@ -17,10 +18,12 @@ static struct principal approver_items[] = {
     {.name = d, .is_group = true},
     {.name = dora},
     {.name = bob},
+    {.name = manager, .is_manager = true},
 };
-static const struct principals approvers = {approver_items, 6};
+static const struct principals principals = {approver_items, 7};
+static const struct approvers approvers = {&principals, alice, carol};
 
-/* Every person is a byte: four bits of groups, one each for dora and bob. */
+/* Every person is a byte: four bits of groups, one each for dora, bob and the manager carol. */
 static size_t gather(const uint8_t *data, size_t size, struct identity *people, char *(*groups)[4])
 {
     static char *const names[] = {a, b, c, d};
@@ -30,6 +33,7 @@ static size_t gather(const uint8_t *data, size_t size, struct identity *people, 
     for (size_t i = 0; i < count; i++) {
         people[i] = (struct identity){.name = data[i] & 0x10   ? dora
                                               : data[i] & 0x20 ? bob
+                                              : data[i] & 0x40 ? carol
                                                                : nobody,
                                       .uid = (uid_t)(1000 + i),
                                       .groups = groups[i],
@@ -54,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *groups[PEOPLE_MAX][4];
     struct quorum_progress before;
     size_t count = end ? gather(end + 1, size - length - 1, people, groups) : 0;
-    int r = quorum_parse(text, &approvers, &quorum, &problem);
+    int r = quorum_parse(text, &principals, &quorum, &problem);
 
     if (r != 0) {
         FUZZ_ASSERT(r == -EINVAL && !quorum && problem && *problem);
@@ -88,6 +92,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (after.reached)
             FUZZ_ASSERT(quorum_reachable(quorum, &approvers, people, i + 1));
         before = after;
+    }
+    if (quorum_needs_manager(quorum)) {
+        const struct approvers without = {&principals, alice, NULL};
+
+        FUZZ_ASSERT(!quorum_reachable(quorum, &without, people, count));
     }
     if (!quorum_reachable(quorum, &approvers, people, count))
         FUZZ_ASSERT(!before.reached);

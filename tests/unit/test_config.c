@@ -213,7 +213,7 @@ static void test_section_names(void **state)
         snprintf(
             sentence, sizeof(sentence),
             "%%s/policy.d/10.conf:2: [%s] is no section of this file; write [policy NAME], where "
-            "NAME has 1 to 64 of A-Z a-z 0-9 . _ -",
+            "NAME has 1 to 64 of A-Z a-z 0-9 . _ -, or [managers]",
             bad[i]);
         write_file(place, "policy.d/10.conf", text);
         refused(place, strchr(bad[i], '\xc2')
@@ -228,7 +228,7 @@ static void test_section_names(void **state)
     snprintf(
         sentence, sizeof(sentence),
         "%%s/policy.d/10.conf:1: [policy %sx] is no section of this file; write [policy NAME], "
-        "where NAME has 1 to 64 of A-Z a-z 0-9 . _ -",
+        "where NAME has 1 to 64 of A-Z a-z 0-9 . _ -, or [managers]",
         x64);
     write_file(place, "policy.d/10.conf", text);
     refused(place, sentence);

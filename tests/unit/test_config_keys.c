@@ -32,7 +32,8 @@ static void test_defaults(void **state)
 {
     struct policy_set *set = with(head, "");
     const struct policy *policy = set->policies[0];
-    char *sentence = quorum_sentence(policy->quorum, &policy->approvers);
+    const struct approvers approvers = {.principals = &policy->approvers};
+    char *sentence = quorum_sentence(policy->quorum, &approvers);
 
     assert_int_equal(set->n_policies, 1);
     assert_string_equal(policy->name, "p");
@@ -100,7 +101,8 @@ static void test_every_key(void **state)
                                         "return-on-logout = yes\n"
                                         "survive-reboot = yes\n");
     const struct policy *policy = set->policies[0];
-    char *sentence = quorum_sentence(policy->quorum, &policy->approvers);
+    const struct approvers approvers = {.principals = &policy->approvers};
+    char *sentence = quorum_sentence(policy->quorum, &approvers);
 
     assert_int_equal(policy->n_accounts, 3);
     assert_string_equal(policy->accounts[0].name, "root");
@@ -392,11 +394,12 @@ static void test_bad_values(void **state)
         {"quorum = 0\n",
          "x.conf:5: [policy p] quorum: '0' cannot be read: '0' is neither a number nor "
          "GROUP:NUMBER "
-         "with a number from 1 to 64; write a number, or GROUP:NUMBER joined by &, | and "
-         "parentheses, stages joined by then"},
+         "with a number from 1 to 64; write a number, or GROUP:NUMBER and manager joined by &, "
+         "| and parentheses, stages joined by then"},
         {"quorum = dba:1\n",
          "x.conf:5: [policy p] quorum: 'dba:1' cannot be read: 'dba' is not among the approvers; "
-         "write a number, or GROUP:NUMBER joined by &, | and parentheses, stages joined by then"},
+         "write a number, or GROUP:NUMBER and manager joined by &, | and parentheses, stages "
+         "joined by then"},
         {"self-approval = true\n",
          "x.conf:5: [policy p] self-approval: 'true' is not allowed; write no or yes"},
         {"reason = yes\n",

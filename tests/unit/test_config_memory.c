@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/policy_lint.h"
+#include "core/policy_managers.h"
 #include "core/quorum.h"
 
 /* Every allocation of our own code fails once, one after the other (the linker wraps them); what
@@ -95,9 +96,12 @@ static const char policies[] = "[policy one]\n"
                                "requesters = alice, %ops\n"
                                "from = 10.0.0.0/8, local\n"
                                "hours = 00:00-24:00 Europe/Berlin\n"
-                               "approvers = bob, carol, %security\n"
-                               "quorum = (bob:1 | carol:1) & security:1 then carol:1\n"
+                               "approvers = bob, carol, manager, %security\n"
+                               "quorum = (bob:1 | manager) & security:1 then carol:1\n"
                                "ticket-pattern = CHG-[0-9]+\n"
+                               "[managers]\n"
+                               "alice = dave\n"
+                               "bob = alice\n"
                                "[policy two]\n"
                                "accounts = root\n"
                                "requesters = alice\n"
@@ -123,22 +127,22 @@ static void test_reading(void **state)
     unsigned long which;
 
     for (which = 1;; which++) {
-        struct policy_set set = {0};
+        struct policy_set *set = calloc(1, sizeof(*set));
         struct error error = {0};
         int r;
 
+        assert_non_null(set);
         start(which);
-        r = config_add_policies(&set, "x.conf", policies, strlen(policies), &error);
+        r = config_add_policies(set, "x.conf", policies, strlen(policies), &error);
         if (!reached()) {
             assert_int_equal(r, 0);
-            assert_int_equal(set.n_policies, 2);
+            assert_int_equal(set->n_policies, 2);
+            assert_string_equal(policy_manager_of(set, "alice"), "dave");
         } else {
             assert_int_equal(r, ERROR_INVALID_ARGUMENT);
             assert_non_null(strstr(error.text, "out of memory"));
         }
-        for (size_t i = 0; i < set.n_policies; i++)
-            policy_free(set.policies[i]);
-        free(set.policies);
+        policy_set_free(set);
         if (r == 0)
             break;
     }
@@ -180,6 +184,7 @@ static void ignore(const struct policy *policy, const char *sentence, void *user
 static void test_using(void **state)
 {
     struct policy_set *set = fixture_policies(policies);
+    const struct approvers approvers = approvers_of(set, set->policies[0], "alice");
     struct identity alice = fixture_person("alice", 1000, GROUPS("users"));
     struct identity root = fixture_person("root", 0, NO_GROUPS);
     const struct policy_question question = {
@@ -200,7 +205,7 @@ static void test_using(void **state)
         free(text);
 
         start(which);
-        text = quorum_sentence(set->policies[0]->quorum, &set->policies[0]->approvers);
+        text = quorum_sentence(set->policies[0]->quorum, &approvers);
         assert_true((text == NULL) == reached());
         done += text != NULL;
         free(text);

@@ -340,12 +340,14 @@ static void test_principals(void **state)
                                                 "approvers = bob\n");
     const struct principals *principals = &other->policies[0]->requesters;
     struct identity person = fixture_person("bob", 5000, NO_GROUPS);
-    char *sentence = principals_sentence(principals);
+    const struct approvers approvers = {.principals = principals};
+    const struct approvers nobody = {.principals = &other->policies[0]->exempt};
+    char *sentence = approvers_sentence(&approvers);
 
     assert_string_equal(sentence, "bob, anyone in %ops, the user with uid 7 or anyone with a uid "
                                   "from 1000 to 1999");
     free(sentence);
-    sentence = principals_sentence(&other->policies[0]->exempt);
+    sentence = approvers_sentence(&nobody);
     assert_string_equal(sentence, "nobody");
     free(sentence);
 

@@ -9,19 +9,20 @@
 
 /* Approvers of all tests: the groups a, b, c, d, and dora and bob themselves. */
 static const char approvers_text[] = "%a, %b, %c, %d, dora, bob";
-static struct principals approvers;
+static struct principals principals;
+static const struct approvers approvers = {.principals = &principals};
 
 static int read_approvers(void **state)
 {
     struct error error = {0};
     struct config_place place = {"x", 1, "policy x", "approvers", &error};
 
-    return config_add_principals(&place, approvers_text, &approvers);
+    return config_add_principals(&place, approvers_text, &principals);
 }
 
 static int free_approvers(void **state)
 {
-    principals_clear(&approvers);
+    principals_clear(&principals);
     return 0;
 }
 
@@ -29,7 +30,7 @@ static struct quorum *quorum_of(const char *text)
 {
     struct quorum *quorum = NULL;
     char *problem = NULL;
-    int r = quorum_parse(text, &approvers, &quorum, &problem);
+    int r = quorum_parse(text, &principals, &quorum, &problem);
 
     if (r != 0)
         fail_msg("'%s': %d: %s", text, r, problem);
@@ -172,7 +173,7 @@ static void test_bad_ones(void **state)
         struct quorum *quorum = NULL;
         char *problem = NULL;
 
-        if (quorum_parse(cases[i].text, &approvers, &quorum, &problem) != -EINVAL)
+        if (quorum_parse(cases[i].text, &principals, &quorum, &problem) != -EINVAL)
             fail_msg("'%s' was taken", cases[i].text);
         assert_null(quorum);
         if (strcmp(problem, cases[i].problem) != 0)
@@ -190,7 +191,7 @@ static void test_long_text_is_refused(void **state)
     memset(text, ' ', sizeof(text) - 1);
     text[0] = '1';
     text[sizeof(text) - 1] = '\0';
-    assert_int_equal(quorum_parse(text, &approvers, &quorum, &problem), -EINVAL);
+    assert_int_equal(quorum_parse(text, &principals, &quorum, &problem), -EINVAL);
     assert_string_equal(problem, "has more than 1024 bytes");
     free(problem);
     text[1024] = '\0';
@@ -221,6 +222,7 @@ static void test_a_range_is_no_term(void **state)
     struct error error = {0};
     struct config_place place = {"x", 1, "policy x", "approvers", &error};
     struct principals range = {0};
+    const struct approvers in_range = {.principals = &range};
     struct quorum *quorum = NULL;
     char *problem = NULL;
     struct people people;
@@ -232,8 +234,8 @@ static void test_a_range_is_no_term(void **state)
 
     assert_int_equal(quorum_parse("2", &range, &quorum, &problem), 0);
     gather(&people, "- - -"); /* uids 1000 to 1002 */
-    assert_false(quorum_evaluate(quorum, &range, people.approvals, 2).reached);
-    assert_true(quorum_evaluate(quorum, &range, people.approvals, 3).reached);
+    assert_false(quorum_evaluate(quorum, &in_range, people.approvals, 2).reached);
+    assert_true(quorum_evaluate(quorum, &in_range, people.approvals, 3).reached);
     quorum_free(quorum);
     principals_clear(&range);
 }

@@ -161,7 +161,7 @@ static void test_approver_hears_on_all_terminals(void **state)
     for (size_t i = 0; i < PTYS; i++)
         assert_string_equal(screen(i),
                             "\r\n[pam_checkout] alice asks for root on db1: \"disk is full\" "
-                            "(ticket CHG-1); decide with: checkoutctl show 17\r\n");
+                            "(ticket CHG-1); decide with: checkoutctl approve 17\r\n");
     assert_int_equal(it.asked, 1);
 }
 
@@ -174,7 +174,7 @@ static void test_what_was_not_given(void **state)
     assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
     wait_for_line(0);
     assert_string_equal(screen(0), "\r\n[pam_checkout] alice asks for more time as root; "
-                                   "decide with: checkoutctl show 17\r\n");
+                                   "decide with: checkoutctl approve 17\r\n");
 }
 
 static void test_who_may_not_decide_hears_nothing(void **state)
