@@ -6,13 +6,11 @@
 #include "core/quorum.h"
 #include "duration.h"
 
-/* What the deciding policy asks for, whoever asks. */
-static int write_policy(const struct policy_set *set, const struct policy *policy,
-                        const char *person, FILE *out)
+/* What the deciding policy asks for. */
+static int write_policy(const struct policy *policy, const struct approvers *approvers, FILE *out)
 {
-    const struct approvers approvers = approvers_of(set, policy, person);
     CLEANUP_FREE char *wanted =
-        policy->approval_required ? quorum_sentence(policy->quorum, &approvers) : NULL;
+        policy->approval_required ? quorum_sentence(policy->quorum, approvers) : NULL;
     char text[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
 
     if (policy->approval_required && !wanted)
@@ -81,6 +79,7 @@ int explain_terms(struct ledger *ledger, const struct policy_set *set, const str
                   const struct policy_question *question, struct roster *roster,
                   const struct moment *now, char **ret_lines)
 {
+    struct approvers approvers = approvers_of(set, policy, question->person->name);
     char *lines = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&lines, &size);
@@ -88,7 +87,7 @@ int explain_terms(struct ledger *ledger, const struct policy_set *set, const str
 
     if (!out)
         return -ENOMEM;
-    r = write_policy(set, policy, question->person->name, out);
+    r = write_policy(policy, &approvers, out);
     if (r == 0 && roster)
         r = write_now(ledger, policy, question, roster, now, out);
     if (fclose(out) != 0 && r == 0)
