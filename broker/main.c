@@ -176,12 +176,22 @@ static int on_post(sd_event_source *source, void *userdata)
 
 /* ---- policies, and what waits for the first ones ---- */
 
+static void on_bus_lost(void *userdata)
+{
+    struct broker *broker = userdata;
+
+    complain(3, "the system bus has gone; everything is in the ledger, starting again");
+    sd_event_exit(broker->event, EXIT_FAILURE);
+}
+
+/* Only once the rules have been read: before that there is no broker on the bus either. */
 static int open_doors(struct broker *broker)
 {
     struct moment now = moment_now();
     struct error error;
 
-    if (gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
+    if (people_server_open(broker->people, &error) != 0 ||
+        gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
         ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0 ||
         ledger_tick(broker->ledger, &now, &error) != 0) {
         complain(3, "%s", error.text);
@@ -238,14 +248,6 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     else
         r = sd_event_exit(broker->event, EXIT_SUCCESS);
     return r;
-}
-
-static void on_bus_lost(void *userdata)
-{
-    struct broker *broker = userdata;
-
-    complain(3, "the system bus has gone; everything is in the ledger, starting again");
-    sd_event_exit(broker->event, EXIT_FAILURE);
 }
 
 /* ---- start and stop ---- */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 #define PREFIX "org.pamcheckout.Error."
 
 static const char *const dbus_names[ERROR_CODE_COUNT] = {
@@ -30,19 +32,6 @@ static enum error_code known(enum error_code code)
     return code > ERROR_NONE && code < ERROR_CODE_COUNT ? code : ERROR_STORAGE_FAILED;
 }
 
-/* vsnprintf cuts between bytes; a character that lost its end must go whole. */
-static void drop_torn_character(char *text)
-{
-    size_t start = strlen(text);
-
-    while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start > 0)
-        start--;
-    if (!dbus_validate_utf8(text + start, NULL))
-        text[start] = '\0';
-}
-
 int error_set(struct error *error, enum error_code code, const char *format, ...)
 {
     /* Of its own, so that error->text can be among the arguments. */
@@ -61,7 +50,7 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
     if (length < 0)
         text[0] = '\0';
     else if ((size_t)length >= sizeof(text))
-        drop_torn_character(text);
+        text_mend_end(text);
 
     /* libdbus aborts the process on a string that is not UTF-8, so a caller's slip ends here. */
     if (!dbus_validate_utf8(text, NULL))

@@ -223,3 +223,15 @@ char *text_escape(const char *text)
         text_escape_to(escaped, size, text);
     return escaped;
 }
+
+void text_mend_end(char *text)
+{
+    size_t start = strlen(text);
+
+    while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start > 0)
+        start--;
+    if (!dbus_validate_utf8(text + start, NULL))
+        text[start] = '\0';
+}

@@ -26,6 +26,9 @@ bool text_is_blank(const char *text);
  * ERROR_INVALID_ARGUMENT with *error filled in. */
 int text_check(const char *what, const char *text, size_t min, size_t max, struct error *error);
 
+/* vsnprintf() cuts between bytes: drops the last character if it lost its end. */
+void text_mend_end(char *text);
+
 /* Writes the text into buffer so that a terminal, a log or a table shows it as it is and obeys
  * nothing in it: control characters and bytes that are not UTF-8 become \xNN, bidirectional and
  * invisible format characters and line separators become \u{NNNN}, the backslash becomes \\.

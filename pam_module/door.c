@@ -60,9 +60,11 @@ static int conclude(struct door *door, const struct gate_answer *answer)
                             "managed accounts only; %s",
                             door->login.wire.account, door->options.help);
     case GATE_PENDING:
+        if (answer->message[0] == '\0')
+            break;
         return voice_refuse(&door->voice, LOG_NOTICE, &door->login.wire,
-                            "%.*s; try again when it is approved",
-                            sentence_length(answer->message), answer->message);
+                            "%.*s; try again when it is approved", sentence_length(answer->message),
+                            answer->message);
     case GATE_REFUSED:
         break;
     }

@@ -38,9 +38,10 @@ uint64_t peer_now(void);
 int peer_pause(uint64_t milliseconds, const struct patience *patience);
 
 /* Connects to the socket at path and says who we are. The socket and its directory must be root's
- * alone and the other side must be uid 0. Whether it lets us in shows with the first answer. Returns
- * 0 or a negative errno with *problem filled in: -EPERM is not the right socket, -ETIMEDOUT,
- * -ECANCELED (stop_fd), -ENOMEM; anything else is a connection that cannot be made or was lost. */
+ * alone and the other side must be uid 0. Whether it lets us in shows with the first answer.
+ * Returns 0 or a negative errno with *problem filled in: -EPERM is not the right socket,
+ * -ETIMEDOUT, -ECANCELED (stop_fd), -ENOMEM; anything else is a connection that cannot be made or
+ * was lost. */
 int peer_connect(const char *path, const struct patience *patience, struct peer **ret_peer,
                  struct problem *problem);
 struct peer *peer_free(struct peer *peer);
@@ -54,7 +55,7 @@ int peer_await(struct peer *peer, const struct patience *patience, struct proble
 /* Sends the call and returns its reply, a method return or an error; the caller unrefs it. File
  * descriptors and whatever is not the reply are dropped. Returns 0 or a negative errno with
  * *problem filled in: -EBADMSG for what is not D-Bus, -EMSGSIZE for a message above
- * LIMIT_GATE_MESSAGE, -ECONNRESET or -EPIPE for a lost connection, else as peer_await. After an error
- * only peer_free is of use. */
+ * LIMIT_GATE_MESSAGE, -ECONNRESET or -EPIPE for a lost connection, else as peer_await. After an
+ * error only peer_free is of use. */
 int peer_call(struct peer *peer, DBusMessage *call, const struct patience *patience,
               DBusMessage **ret_reply, struct problem *problem);

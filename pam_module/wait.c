@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/signalfd.h>
 
 /* The broker ends the wait itself when it is over; this much later the module does. */
@@ -25,6 +26,7 @@ struct wait {
     uint64_t away_since; /* when the last outage began; 0: there was none */
     uint64_t back_at;    /* when the last connection was made */
     bool away_said, back_said;
+    char told[LIMIT_SENTENCE]; /* the broker's last words, so as not to repeat them */
 };
 
 static bool is_lost(int r)
@@ -90,8 +92,8 @@ static int reconnect(struct wait *wait, struct peer **ret_peer, struct problem *
     }
 }
 
-/* Pending before the time is over: somebody has approved and it takes more. Says so, and true if there
- * is time to wait on. */
+/* Pending before the time is over: somebody has approved and it takes more. Says so, and true if
+ * there is time to wait on. */
 static bool goes_on(struct wait *wait, const struct gate_answer *answer)
 {
     uint64_t now = peer_now();
@@ -99,7 +101,9 @@ static bool goes_on(struct wait *wait, const struct gate_answer *answer)
     if (answer->verdict != GATE_PENDING || now + 1000 > wait->until)
         return false;
     wait->login.wait_seconds = (uint32_t)((wait->until - now) / 1000);
-    voice_tell(wait->voice, "%s", answer->message);
+    if (strcmp(wait->told, answer->message) != 0)
+        voice_tell(wait->voice, "%s", answer->message);
+    memcpy(wait->told, answer->message, sizeof(wait->told));
     return true;
 }
 

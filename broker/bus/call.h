@@ -55,6 +55,7 @@ struct call {
     struct caller caller;         /* people */
     struct waiter *waiter;        /* doors: parked in Resume */
     bool wait_over;               /* woken: answer as it stands */
+    bool timed_out;               /* woken by time: the login waits no longer */
     uint64_t reload;              /* people: parked until this reload is done; 0: not */
 };
 

@@ -187,7 +187,7 @@ static enum call_progress reply_verdict(struct call *call, const struct login *l
     dbus_uint64_t id = verdict->id, end = verdict->end;
 
     peer->waits_for =
-        verdict->kind == VERDICT_PENDING && login->wait_seconds > 0 && !call->wait_over ? id : 0;
+        verdict->kind == VERDICT_PENDING && login->wait_seconds > 0 && !call->timed_out ? id : 0;
     return call_reply(call, DBUS_TYPE_STRING, &name, DBUS_TYPE_UINT64, &id, DBUS_TYPE_UINT64, &end,
                       DBUS_TYPE_STRING, &message, DBUS_TYPE_INVALID);
 }
@@ -220,12 +220,13 @@ static enum call_progress open_step(struct call *call)
     return ask(call, ledger_open_session);
 }
 
-static void on_woken(void *userdata)
+static void on_woken(bool timed_out, void *userdata)
 {
     struct call *call = userdata;
 
     call->waiter = NULL;
     call->wait_over = true;
+    call->timed_out = timed_out;
     /* It may have waited for hours: who everybody is now, is asked anew. */
     roster_clear(&call->roster);
     call_continue(call);

@@ -53,24 +53,34 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
     return call_dispatch(server->bus, &broker1_interface, connection, message, server);
 }
 
+static int bus_error(DBusError *problem, struct error *error)
+{
+    error_set(error, ERROR_STORAGE_FAILED, "the system bus (" PEOPLE_BUS_ADDRESS "): %s",
+              problem->message);
+    dbus_error_free(problem);
+    return ERROR_STORAGE_FAILED;
+}
+
 static int connect_to_bus(struct people_server *server, const char *address, struct error *error)
 {
     DBusError problem = DBUS_ERROR_INIT;
-    int owner = 0;
 
     server->connection = dbus_connection_open_private(address, &problem);
     if (server->connection)
         dbus_connection_set_exit_on_disconnect(server->connection, FALSE);
-    if (server->connection && dbus_bus_register(server->connection, &problem)) {
+    if (server->connection && dbus_bus_register(server->connection, &problem))
         dbus_connection_set_exit_on_disconnect(server->connection, FALSE);
-        owner = dbus_bus_request_name(server->connection, BROKER1_INTERFACE,
+    return dbus_error_is_set(&problem) ? bus_error(&problem, error) : 0;
+}
+
+static int take_name(struct people_server *server, struct error *error)
+{
+    DBusError problem = DBUS_ERROR_INIT;
+    int owner = dbus_bus_request_name(server->connection, BROKER1_INTERFACE,
                                       DBUS_NAME_FLAG_DO_NOT_QUEUE, &problem);
-    }
-    if (dbus_error_is_set(&problem)) {
-        error_set(error, ERROR_STORAGE_FAILED, "the system bus (%s): %s", address, problem.message);
-        dbus_error_free(&problem);
-        return ERROR_STORAGE_FAILED;
-    }
+
+    if (dbus_error_is_set(&problem))
+        return bus_error(&problem, error);
     if (owner != DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER)
         return error_set(error, ERROR_STORAGE_FAILED,
                          "another broker has the name " BROKER1_INTERFACE " on the system bus");
@@ -92,11 +102,20 @@ int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void
     if (r != 0)
         return r;
     dbus_connection_set_max_message_unix_fds(server->connection, PEOPLE_MESSAGE_FDS_MAX);
+    *ret_server = TAKE_PTR(server);
+    return 0;
+}
+
+int people_server_open(struct people_server *server, struct error *error)
+{
+    int r = take_name(server, error);
+
+    if (r != 0)
+        return r;
     server->filtered = dbus_connection_add_filter(server->connection, on_message, server, NULL);
     if (!server->filtered ||
-        loop_attach_connection(bus->event, server->connection, &server->loop) < 0)
+        loop_attach_connection(server->bus->event, server->connection, &server->loop) < 0)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    *ret_server = TAKE_PTR(server);
     return 0;
 }
 

@@ -10,10 +10,14 @@
 
 struct people_server;
 
-/* Connects, takes the name and serves. Blocks only here. on_lost is called from the loop when the bus has
+/* Connects. Blocks only here and in people_server_open. on_lost is called from the loop when the bus has
  * gone. Returns 0, or an error code with a sentence. */
 int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void *userdata),
                       void *userdata, struct people_server **ret_server, struct error *error);
+
+/* Takes the name and serves, to be called once. */
+int people_server_open(struct people_server *server, struct error *error);
+
 struct people_server *people_server_free(struct people_server *server); /* NULL is fine */
 
 /* Answers everybody who waits for a reload up to that number; problem NULL: it was taken. */

@@ -66,7 +66,8 @@ static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
     view_block(&decision->cli->output, terminal, checkout, VIEW_DECISION);
     output_part(&decision->cli->output, terminal, COLOUR_BOLD, "Approve request %" PRIu64 "? [y/N]",
                 id);
-    fputc(' ', terminal);
+    output_part(&decision->cli->output, terminal, COLOUR_NONE, " ");
+    decision->cli->output.wrap.column = 0;
     /* What could not be shown was not seen. */
     if (fflush(terminal) != 0 || ferror(terminal) || decision->cli->output.error)
         return failure_set(failure, EXIT_REFUSED, "NotShown",

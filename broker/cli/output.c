@@ -7,6 +7,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -22,6 +23,7 @@ void output_init(struct output *output)
     /* All our text is UTF-8, and the width of tables is computed by the locale. */
     if (!output->utf8)
         setlocale(LC_CTYPE, "C.UTF-8");
+    output->wrap.indent = OUTPUT_INDENT;
     output->colour = isatty(STDOUT_FILENO) && (!no_colour || no_colour[0] == '\0');
 }
 
@@ -73,6 +75,22 @@ void output_flush(struct output *output)
     note_error(output, stdout);
 }
 
+/* 0 where there is no terminal. */
+static size_t terminal_width(FILE *stream)
+{
+    struct winsize size = {0};
+
+    if (!isatty(fileno(stream)))
+        return 0;
+    return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void output_indent(struct output *output, size_t indent, bool mark)
+{
+    output->wrap.indent = indent;
+    output->wrap.mark = mark;
+}
+
 static void put(struct output *output, FILE *stream, const char *before, const char *after,
                 const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
 
@@ -91,8 +109,9 @@ static void put(struct output *output, FILE *stream, const char *before, const c
         output->error = ENOMEM;
         return;
     }
+    output->wrap.width = terminal_width(stream);
     fputs(before, stream);
-    fputs(escaped, stream);
+    wrap_put(&output->wrap, stream, escaped);
     fputs(after, stream);
     note_error(output, stream);
 }
@@ -104,6 +123,7 @@ void output_line(struct output *output, FILE *stream, const char *format, ...)
     va_start(arguments, format);
     put(output, stream, "", "\n", format, arguments);
     va_end(arguments);
+    output->wrap.column = 0;
 }
 
 static const struct {

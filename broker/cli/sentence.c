@@ -81,7 +81,7 @@ static void say_approved(struct output *output, FILE *stream, const struct facts
                     date_format_short(facts->end, facts->now, end));
     if (!facts->start && !facts->end)
         output_part(output, stream, COLOUR_NONE, "; the time runs from the first use");
-    fputc('\n', stream);
+    output_line(output, stream, "%s", "");
 }
 
 static void say_denied(struct output *output, FILE *stream, const json_t *checkout)

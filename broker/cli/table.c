@@ -16,6 +16,9 @@
 DEFINE_CLEANUP(struct libscols_table *, scols_table, scols_unref_table);
 #define CLEANUP_TABLE CLEANUP(cleanup_scols_table)
 
+/* What a ticket's number usually takes, and no more than that. */
+#define TICKET_USUAL 20
+
 enum column { ID, STATE, PERSON, ACCOUNT, DOOR, REASON, TICKET, REQUESTED, ENDS, N_COLUMNS };
 
 static const struct {
@@ -87,14 +90,31 @@ static int fill_line(const struct output *output, struct libscols_table *table,
     return colour ? scols_cell_set_color(scols_line_get_cell(line, STATE), colour) : 0;
 }
 
+/* A long ticket takes several lines as reasons do: nobody's text may push a row over the edge of
+ * the terminal, where it would go on like another row. */
+static bool has_long_ticket(const json_t *checkouts)
+{
+    for (size_t i = 0; i < json_array_size(checkouts); i++) {
+        const char *ticket = value_text(json_array_get(checkouts, i), "ticket");
+
+        if (ticket && strlen(ticket) > TICKET_USUAL)
+            return true;
+    }
+    return false;
+}
+
 static int fill_table(const struct output *output, struct libscols_table *table,
                       const json_t *checkouts)
 {
     uint64_t now = (uint64_t)time(NULL);
 
-    for (size_t column = 0; column < N_COLUMNS; column++)
-        if (!scols_table_new_column(table, columns[column].heading, 0, columns[column].flags))
+    for (size_t column = 0; column < N_COLUMNS; column++) {
+        int flags = column == TICKET && has_long_ticket(checkouts) ? SCOLS_FL_WRAP : 0;
+
+        if (!scols_table_new_column(table, columns[column].heading, 0,
+                                    columns[column].flags | flags))
             return -1;
+    }
     for (size_t i = 0; i < json_array_size(checkouts); i++)
         if (fill_line(output, table, json_array_get(checkouts, i), now) != 0)
             return -1;

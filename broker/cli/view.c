@@ -13,6 +13,9 @@
 #include "duration.h"
 
 #define LABEL_WIDTH 14
+/* Where a value goes on that is too long: to the right of where every value begins, so that it
+ * cannot pass for another one. */
+#define CONTINUED (LABEL_WIDTH + 4)
 
 const char *const view_states[] = {"pending",   "approved", "active",   "denied",
                                    "cancelled", "lapsed",   "returned", "revoked",
@@ -46,8 +49,7 @@ bool view_state_is_final(const char *state)
 enum view_form {
     FORM_TEXT,
     FORM_STATE,
-    FORM_USER,   /* with the uid of KEY_uid */
-    FORM_REASON, /* with its source */
+    FORM_USER, /* with the uid of KEY_uid */
     FORM_NUMBER,
     FORM_TIME, /* absolute and relative */
     FORM_DURATION,
@@ -71,15 +73,17 @@ static const struct view_field fields[] = {
     {"tty", "Terminal", FORM_TEXT, VIEW_DECISION},
     {"rhost", "From", FORM_TEXT, VIEW_DECISION},
     {"command", "Says it runs", FORM_TEXT, VIEW_DECISION},
-    {"reason", "Reason", FORM_REASON, VIEW_DECISION},
+    {"reason", "Reason", FORM_TEXT, VIEW_DECISION},
+    {"reason_source", "Reason from", FORM_TEXT, VIEW_DECISION},
     {"ticket", "Ticket", FORM_TEXT, VIEW_DECISION},
+    {"to", "Meant for", FORM_TEXT, VIEW_DECISION},
     {"duration", "For", FORM_DURATION, VIEW_DECISION},
     {"extends", "Extends", FORM_NUMBER, VIEW_DECISION},
     {"requested", "Requested", FORM_TIME, VIEW_DECISION},
     {"lapses", "Lapses", FORM_TIME, VIEW_DECISION},
     {"start", "Start", FORM_TIME, VIEW_DECISION},
     {"end", "End", FORM_TIME, VIEW_DECISION},
-    {"uses", "Uses", FORM_NUMBER, VIEW_DECISION},
+    {"uses", "Uses", FORM_NUMBER, VIEW_ALL},
     {"policy", "Policy", FORM_TEXT, VIEW_DECISION},
     {"uuid", "UUID", FORM_TEXT, VIEW_ALL},
     {"machine_id", "Machine", FORM_TEXT, VIEW_ALL},
@@ -88,7 +92,6 @@ static const struct view_field fields[] = {
     {"digest", "Digest", FORM_TEXT, VIEW_ALL},
     {"person_uid", NULL, FORM_HIDDEN, VIEW_ALL},
     {"account_uid", NULL, FORM_HIDDEN, VIEW_ALL},
-    {"reason_source", NULL, FORM_HIDDEN, VIEW_ALL},
     {"decisions", NULL, FORM_HIDDEN, VIEW_ALL},
     {"sessions", NULL, FORM_HIDDEN, VIEW_ALL},
 };
@@ -98,7 +101,7 @@ static const struct view_field fields[] = {
 static void put_label(struct output *output, FILE *stream, const char *label)
 {
     output_part(output, stream, COLOUR_BOLD, "%*s", LABEL_WIDTH, label);
-    fputs("  ", stream);
+    output_part(output, stream, COLOUR_NONE, "  ");
 }
 
 static void put_user(struct output *output, FILE *stream, const json_t *checkout, const char *key)
@@ -131,7 +134,6 @@ static void put_field(struct output *output, FILE *stream, const json_t *checkou
                       const struct view_field *field, const json_t *value)
 {
     char absolute[DATE_TEXT_MAX], relative[DATE_TEXT_MAX], duration[DURATION_TEXT_MAX];
-    const char *source;
     uint64_t number = json_is_integer(value) && json_integer_value(value) > 0
                           ? (uint64_t)json_integer_value(value)
                           : 0;
@@ -141,16 +143,10 @@ static void put_field(struct output *output, FILE *stream, const json_t *checkou
     case FORM_STATE:
         output_part(output, stream, view_state_colour(json_string_value(value)), "%s",
                     json_is_string(value) ? json_string_value(value) : "?");
-        fputc('\n', stream);
+        output_line(output, stream, "%s", "");
         return;
     case FORM_USER:
         put_user(output, stream, checkout, field->key);
-        return;
-    case FORM_REASON:
-        source = value_text(checkout, "reason_source");
-        output_line(output, stream, "%s%s%s%s",
-                    json_is_string(value) ? json_string_value(value) : "?", source ? " (from " : "",
-                    source ? source : "", source ? ")" : "");
         return;
     case FORM_TIME:
         if (number == 0)
@@ -246,19 +242,26 @@ static void put_others(struct output *output, FILE *stream, const json_t *checko
     }
 }
 
-static bool is_empty(const json_t *value)
+static bool is_telling(const json_t *checkout, const struct view_field *field, const json_t *value)
 {
-    return json_is_string(value) && json_string_length(value) == 0;
+    const char *state = value_text(checkout, "state");
+
+    if (field->form == FORM_HIDDEN || (json_is_string(value) && json_string_length(value) == 0))
+        return false;
+    /* When it would have lapsed says nothing about what was decided. */
+    return strcmp(field->key, "lapses") != 0 || !state || strcmp(state, "pending") == 0 ||
+           strcmp(state, "lapsed") == 0;
 }
 
 void view_block(struct output *output, FILE *stream, const json_t *checkout, enum view_scope scope)
 {
     const json_t *sessions = json_object_get(checkout, "sessions");
 
+    output_indent(output, CONTINUED, true);
     for (size_t i = 0; i < N_FIELDS; i++) {
         const json_t *value = json_object_get(checkout, fields[i].key);
 
-        if (value && !is_empty(value) && fields[i].form != FORM_HIDDEN && fields[i].scope <= scope)
+        if (value && is_telling(checkout, &fields[i], value) && fields[i].scope <= scope)
             put_field(output, stream, checkout, &fields[i], value);
     }
     put_others(output, stream, checkout);
@@ -267,6 +270,7 @@ void view_block(struct output *output, FILE *stream, const json_t *checkout, enu
         put_label(output, stream, i == 0 ? "Sessions" : "");
         put_session(output, stream, json_array_get(sessions, i));
     }
+    output_indent(output, OUTPUT_INDENT, false);
 }
 
 void view_line(struct output *output, FILE *stream, uint64_t when, const json_t *checkout)
@@ -277,6 +281,7 @@ void view_line(struct output *output, FILE *stream, uint64_t when, const json_t 
     const char *ticket = value_text(checkout, "ticket");
     char text[DATE_TEXT_MAX];
 
+    output_indent(output, OUTPUT_INDENT, true);
     output_part(output, stream, COLOUR_NONE, "%s  %" PRIu64 "  ", date_format(when, text),
                 value_number(checkout, "id"));
     output_part(output, stream, view_state_colour(state), "%-9s", state ? state : "?");
@@ -284,4 +289,5 @@ void view_line(struct output *output, FILE *stream, uint64_t when, const json_t 
                 account ? account : "?", host ? " on " : "", host ? host : "", door ? " by " : "",
                 door ? door : "", reason ? ": " : "", reason ? reason : "", ticket ? " [" : "",
                 ticket ? ticket : "", ticket ? "]" : "");
+    output_indent(output, OUTPUT_INDENT, false);
 }

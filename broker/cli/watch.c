@@ -12,11 +12,15 @@
 struct watch {
     struct cli *cli;
     struct client *client;
-    json_t *states; /* what was last shown of each open request: {"17": "pending"} */
+    json_t *open;  /* what was last shown of each open request: {"17": "pending 0"} */
+    json_t *ended; /* the same of those that ended lately */
 };
 
-/* The key of a request in `states`. */
+/* The key of a request in them. */
 #define KEY_MAX 24
+
+/* Of what is over only late news can come: so many are remembered at most. */
+#define ENDED_MAX 10000
 
 static void show(struct watch *watch, const json_t *checkout)
 {
@@ -25,6 +29,16 @@ static void show(struct watch *watch, const json_t *checkout)
     else
         view_line(&watch->cli->output, stdout, (uint64_t)time(NULL), checkout);
     output_flush(&watch->cli->output);
+}
+
+static int remember(struct watch *watch, const char *key, const char *what, bool ended)
+{
+    if (!ended)
+        return json_object_set_new(watch->open, key, json_string_nocheck(what));
+    json_object_del(watch->open, key);
+    if (json_object_size(watch->ended) >= ENDED_MAX)
+        json_object_clear(watch->ended);
+    return json_object_set_new(watch->ended, key, json_string_nocheck(what));
 }
 
 /* Shows the check-out unless that was done. A decision that changes no state is told by the number
@@ -39,15 +53,14 @@ static int watch_one(json_t *checkout, void *userdata)
     snprintf(key, sizeof(key), "%" PRIu64, value_number(checkout, "id"));
     snprintf(now, sizeof(now), "%.40s %zu", state ? state : "?",
              json_array_size(json_object_get(checkout, "decisions")));
-    before = value_text(watch->states, key);
+    before = value_text(watch->open, key);
+    if (!before)
+        before = value_text(watch->ended, key);
     if (before && strcmp(before, now) == 0)
         return 0;
 
     show(watch, checkout);
-    /* What is over does not come back: this remembers only as much as is open. */
-    if (view_state_is_final(state))
-        json_object_del(watch->states, key);
-    else if (json_object_set_new(watch->states, key, json_string(now)) < 0)
+    if (remember(watch, key, now, view_state_is_final(state)) < 0)
         watch->cli->output.error = ENOMEM;
     return watch->cli->output.error ? EXIT_REFUSED : 0;
 }
@@ -56,7 +69,7 @@ static int watch_one(json_t *checkout, void *userdata)
 static int watch_everything(struct watch *watch, struct failure *failure)
 {
     struct broker1_filter filter = BROKER1_FILTER_INIT;
-    CLEANUP_JSON json_t *before = json_copy(watch->states);
+    CLEANUP_JSON json_t *before = json_copy(watch->open);
     const char *key;
     json_t *value;
     int r;
@@ -135,8 +148,9 @@ static int follow(struct watch *watch, struct failure *failure)
 int command_watch(struct cli *cli, int argc, char **argv)
 {
     CLEANUP_CLIENT struct client *client = NULL;
-    CLEANUP_JSON json_t *states = json_object();
-    struct watch watch = {.cli = cli, .states = states};
+    CLEANUP_JSON json_t *open = json_object();
+    CLEANUP_JSON json_t *ended = json_object();
+    struct watch watch = {.cli = cli, .open = open, .ended = ended};
     struct failure failure = {.exit = EXIT_DONE};
     int first, r = arguments_read(cli, argc, argv, NULL, 0, &first);
 

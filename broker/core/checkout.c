@@ -79,6 +79,14 @@ int checkout_seal(struct checkout *checkout)
     return 0;
 }
 
+bool checkout_is_of(const struct checkout *checkout, const struct identity *person,
+                    const struct identity *account)
+{
+    return checkout->person_uid == person->uid && strcmp(checkout->person, person->name) == 0 &&
+           checkout->account_uid == account->uid &&
+           (account->uid == 0 || strcmp(checkout->account, account->name) == 0);
+}
+
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now)
 {
     return checkout->start && strcmp(checkout->boot_id, now->boot_id) == 0 &&

@@ -102,6 +102,11 @@ DEFINE_CLEANUP(struct session *, session, session_free);
 /* Computes the digest of what approvers are shown into checkout->digest. Returns 0 or -ENOMEM. */
 int checkout_seal(struct checkout *checkout);
 
+/* Is it this person's, for this account? Both by uid and name: two names of one uid may have different
+ * groups. Only uid 0 is root under every name. */
+bool checkout_is_of(const struct checkout *checkout, const struct identity *person,
+                    const struct identity *account);
+
 /* True while the window is open by both clocks of this boot. A wall clock set back before the start
  * does not close it: the boot clock still ends it. */
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now);

@@ -171,11 +171,12 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
                     const struct actor *actor, const char *reason, const struct moment *now,
                     struct changes *changes, struct error *error)
 {
-    int r = request_check_exclusive(ledger, policy, checkout, now, error);
+    int r;
 
+    checkout_approve(checkout, policy, now); /* first: a later start that was set is looked at too */
+    r = request_check_exclusive(ledger, policy, checkout, now, error);
     if (r != 0)
         return r;
-    checkout_approve(checkout, policy, now);
     changes->items[changes->count++] = (struct change){.kind = EVENT_APPROVED,
                                                        .life = LIFE_APPROVED,
                                                        .checkout = checkout,

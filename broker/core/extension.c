@@ -5,21 +5,23 @@
 #include "core/ledger_internal.h"
 #include "duration.h"
 
-/* The latest end that a check-out can be given, counted from its first start. Before it starts nothing
- * is known but how long it may last. */
+/* The latest end that a check-out can be given, counted from its first start. Before it starts
+ * nothing is known but how long it may last. */
 static uint64_t latest_end(const struct policy *policy, const struct checkout *checkout)
 {
     return checkout->start + policy->max_duration;
 }
 
-static int check_room(const struct policy *policy, const struct checkout *checkout,
-                      uint64_t seconds, const struct moment *now, struct error *error)
+static int check_room(struct ledger *ledger, const struct policy *policy,
+                      const struct checkout *checkout, uint64_t seconds, const struct moment *now,
+                      struct error *error)
 {
     char most[DURATION_TEXT_MAX], room[DURATION_TEXT_MAX], end[WHEN_TEXT_MAX];
     uint64_t latest = latest_end(policy, checkout);
 
     if (seconds <= LIMIT_DURATION_SECONDS && checkout->end + seconds <= latest)
-        return 0;
+        return request_check_span(ledger, policy, checkout, checkout->end, checkout->end + seconds,
+                                  now, error);
     if (checkout->end >= latest)
         return error_set(error, ERROR_POLICY_REFUSED,
                          "check-out %llu cannot be extended: policy %s allows %s in all, which is "
@@ -30,9 +32,9 @@ static int check_room(const struct policy *policy, const struct checkout *checko
     return error_set(error, ERROR_POLICY_REFUSED,
                      "check-out %llu can be extended by %s at most: policy %s allows %s in all, "
                      "which is over at %s",
-                     (unsigned long long)checkout->id, duration_format(latest - checkout->end, room),
-                     policy->name, duration_format(policy->max_duration, most),
-                     when_format(latest, now, end));
+                     (unsigned long long)checkout->id,
+                     duration_format(latest - checkout->end, room), policy->name,
+                     duration_format(policy->max_duration, most), when_format(latest, now, end));
 }
 
 /* May this one be extended now? */
@@ -67,33 +69,25 @@ static int find_pending(struct ledger *ledger, uint64_t id, uint64_t *ret_id, st
     return 0;
 }
 
-/* Moves the end, by both clocks. */
-static void move_end(const struct policy *policy, struct checkout *checkout,
-                     const struct checkout *extension)
-{
-    uint64_t end = checkout->end + checkout_granted_seconds(extension);
-    uint64_t latest = latest_end(policy, checkout);
-
-    if (end > latest)
-        end = latest;
-    checkout->end_boot += end - checkout->end;
-    checkout->end = end;
-}
-
 int extension_complete(struct ledger *ledger, const struct policy *policy,
                        struct checkout *extension, const struct actor *actor, const char *reason,
                        const struct moment *now, struct checkout **ret_extended,
                        struct changes *changes, struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    uint64_t seconds = checkout_granted_seconds(extension);
     int r = ledger_load(ledger, extension->extends, &checkout, error);
 
     if (r == 0)
         r = check_extendable(checkout, now, error);
+    /* The policy may allow less by now, and the account may be somebody else's then. */
+    if (r == 0)
+        r = check_room(ledger, policy, checkout, seconds, now, error);
     if (r != 0)
         return r;
     extension->approved_at = now->wall;
-    move_end(policy, checkout, extension);
+    checkout->end += seconds;
+    checkout->end_boot += seconds;
     extension->start = checkout->start;
     extension->end = checkout->end;
     changes->items[changes->count++] = (struct change){.kind = EVENT_APPROVED,
@@ -124,10 +118,8 @@ static int file(struct ledger *ledger, const struct draft *draft, const struct c
         return r;
     if (extension->lapses > checkout->end)
         extension->lapses = checkout->end;
-    changes.items[changes.count++] = (struct change){.kind = EVENT_REQUESTED,
-                                                     .life = LIFE_REQUESTED,
-                                                     .checkout = extension,
-                                                     .actor = &actor};
+    changes.items[changes.count++] = (struct change){
+        .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = extension, .actor = &actor};
     if (!draft->policy->approval_required)
         r = extension_complete(ledger, draft->policy, extension, NULL,
                                "the policy asks for no approval", now, &extended, &changes, error);
@@ -157,7 +149,9 @@ int ledger_extend(struct ledger *ledger, uint64_t id, uint64_t seconds, const ch
         return error_set(error, ERROR_NOT_PERMITTED,
                          "check-out %llu is not yours: only its holder can ask for more time",
                          (unsigned long long)id);
-    r = check_extendable(checkout, now, error);
+    r = request_check_caller(caller, error);
+    if (r == 0)
+        r = check_extendable(checkout, now, error);
     if (r == 0)
         r = find_pending(ledger, id, &pending, error);
     if (r != 0)
@@ -170,8 +164,7 @@ int ledger_extend(struct ledger *ledger, uint64_t id, uint64_t seconds, const ch
     struct identity account = {.name = checkout->account, .uid = checkout->account_uid};
     struct draft draft = {.person = person,
                           .account = &account,
-                          .person_loginuid =
-                              caller->loginuid_known ? caller->loginuid : LOGINUID_UNSET,
+                          .person_loginuid = caller->loginuid,
                           .policy = ledger_policy(ledger, checkout->policy),
                           .reason = reason,
                           .reason_source = "requester",
@@ -185,6 +178,6 @@ int ledger_extend(struct ledger *ledger, uint64_t id, uint64_t seconds, const ch
                          "policy %s, under which this was approved, is no longer there: request "
                          "a new one",
                          checkout->policy);
-    r = check_room(draft.policy, checkout, seconds, now, error);
+    r = check_room(ledger, draft.policy, checkout, seconds, now, error);
     return r == 0 ? file(ledger, &draft, checkout, roster, now, ret_id, error) : r;
 }

@@ -6,7 +6,7 @@
 #include "core/ledger.h"
 
 /* Refusals at doors that were recorded lately: the same one is counted, not multiplied. */
-#define REFUSALS_REMEMBERED 64
+#define REFUSALS_REMEMBERED 1024
 #define REFUSAL_REPEAT_SECONDS 60
 
 struct refusal {
@@ -117,6 +117,14 @@ int request_file(struct ledger *ledger, const struct draft *draft, struct roster
 int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
                             const struct checkout *checkout, const struct moment *now,
                             struct error *error);
+
+/* The same for a time that is not the check-out's own. */
+int request_check_span(struct ledger *ledger, const struct policy *policy,
+                       const struct checkout *checkout, uint64_t from, uint64_t to,
+                       const struct moment *now, struct error *error);
+
+/* Is it known whose login asks? 0 or ERROR_NOT_PERMITTED. */
+int request_check_caller(const struct caller *caller, struct error *error);
 
 /* Today's deciding policy for a request of that person: 0, -EAGAIN, or why there is none. */
 int request_decide(struct ledger *ledger, const struct request *request,

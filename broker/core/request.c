@@ -15,7 +15,8 @@
 
 /* ---- could anybody approve it? ---- */
 
-/* People who might, with the groups that the approvers' groups say; names and groups are borrowed. */
+/* People who might, with the groups that the approvers' groups say; names and groups are borrowed.
+ */
 struct candidates {
     struct identity people[CANDIDATES_MAX];
     size_t count;
@@ -146,11 +147,12 @@ static int check_caps(struct ledger *ledger, const struct draft *draft, const st
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
     if (!draft->extends && draft->policy->max_open && tally.open >= draft->policy->max_open)
-        return error_set(error, ERROR_LIMIT_REACHED,
-                         "policy %s allows %llu open requests and check-outs at a time and you have "
-                         "%llu: cancel or check in one first (checkoutctl list --mine)",
-                         draft->policy->name, (unsigned long long)draft->policy->max_open,
-                         (unsigned long long)tally.open);
+        return error_set(
+            error, ERROR_LIMIT_REACHED,
+            "policy %s allows %llu open requests and check-outs at a time and you have "
+            "%llu: cancel or check in one first (checkoutctl list --mine)",
+            draft->policy->name, (unsigned long long)draft->policy->max_open,
+            (unsigned long long)tally.open);
     if (tally.pending >= LIMIT_PENDING_PERSON)
         return error_set(error, ERROR_LIMIT_REACHED,
                          "you have %llu requests waiting, which is the most that one person may: "
@@ -167,23 +169,21 @@ static int check_caps(struct ledger *ledger, const struct draft *draft, const st
     return 0;
 }
 
-/* Do the two windows meet? A check-out that waits for its first use holds the account until then. */
-static bool windows_meet(const struct checkout *holder, uint64_t start, uint64_t end)
+/* The time in which it may be used: one that waits for its first use holds the account until then.
+ */
+static void span_of(const struct checkout *checkout, uint64_t *ret_from, uint64_t *ret_to)
 {
-    uint64_t from = holder->start ? holder->start : holder->start_at;
-    uint64_t to = holder->start ? holder->end
-                                : (holder->use_by ? holder->use_by : holder->start_at) +
-                                      checkout_granted_seconds(holder);
-
-    return from < end && start < to;
+    *ret_from = checkout->start ? checkout->start : checkout->start_at;
+    *ret_to = checkout->start ? checkout->end
+                              : (checkout->use_by ? checkout->use_by : checkout->start_at) +
+                                    checkout_granted_seconds(checkout);
 }
 
-int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
-                            const struct checkout *checkout, const struct moment *now,
-                            struct error *error)
+int request_check_span(struct ledger *ledger, const struct policy *policy,
+                       const struct checkout *checkout, uint64_t from, uint64_t to,
+                       const struct moment *now, struct error *error)
 {
     CLEANUP_CHECKOUTS struct checkouts holders = {0};
-    uint64_t start = checkout->start_at > now->wall ? checkout->start_at : now->wall;
     char until[WHEN_TEXT_MAX];
     int r;
 
@@ -194,18 +194,30 @@ int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
         return ledger_storage_error(ledger, r, error);
     for (size_t i = 0; i < holders.count; i++) {
         const struct checkout *holder = holders.items[i];
+        uint64_t held_from, held_to;
 
-        if (holder->person_uid == checkout->person_uid ||
-            !windows_meet(holder, start, start + checkout_granted_seconds(checkout)))
+        span_of(holder, &held_from, &held_to);
+        if (holder->person_uid == checkout->person_uid || from >= held_to || held_from >= to)
             continue;
         return error_set(error, ERROR_POLICY_REFUSED,
                          "%s is checked out to %s until %s (number %llu), and policy %s lets one "
                          "person have it at a time: ask %s to check it in, or come back then",
-                         holder->account, holder->person,
-                         when_format(holder->end ? holder->end : holder->use_by, now, until),
+                         holder->account, holder->person, when_format(held_to, now, until),
                          (unsigned long long)holder->id, policy->name, holder->person);
     }
     return 0;
+}
+
+int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
+                            const struct checkout *checkout, const struct moment *now,
+                            struct error *error)
+{
+    uint64_t from = checkout->start_at > now->wall ? checkout->start_at : now->wall;
+    uint64_t last_start =
+        policy->clock == CLOCK_STARTS_AT_FIRST_USE ? from + policy->use_within : from;
+
+    return request_check_span(ledger, policy, checkout, from,
+                              last_start + checkout_granted_seconds(checkout), now, error);
 }
 
 static char *copy_or_null(const char *text, bool *failed)
@@ -216,8 +228,8 @@ static char *copy_or_null(const char *text, bool *failed)
     return copy;
 }
 
-/* Where the reason comes from. A wall clock that reads less than the ledger has seen is said, too: the
- * times that approvers are shown are then wrong. */
+/* Where the reason comes from. A wall clock that reads less than the ledger has seen is said, too:
+ * the times that approvers are shown are then wrong. */
 static const char *reason_source(const struct ledger *ledger, const struct draft *draft,
                                  const struct moment *now)
 {
@@ -227,6 +239,8 @@ static const char *reason_source(const struct ledger *ledger, const struct draft
         return "the clock was set back";
     if (strcmp(draft->reason_source, "environment") == 0)
         return "environment; the clock was set back";
+    if (strcmp(draft->reason_source, "granter") == 0)
+        return "granter; the clock was set back";
     return "requester; the clock was set back";
 }
 
@@ -298,7 +312,8 @@ int request_draw_up(struct ledger *ledger, const struct draft *draft, struct ros
     /* What starts later can be decided until then. */
     if (draft->start && checkout->lapses < draft->start)
         checkout->lapses = draft->start;
-    r = request_check_exclusive(ledger, policy, checkout, now, error);
+    /* What an extension adds lies behind the end of the check-out: extension.c looks at that. */
+    r = draft->extends ? 0 : request_check_exclusive(ledger, policy, checkout, now, error);
     if (r != 0)
         return r;
     *ret_checkout = TAKE_PTR(checkout);
@@ -310,11 +325,9 @@ int request_file(struct ledger *ledger, const struct draft *draft, struct roster
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     struct actor actor = {draft->person->name, draft->person->uid, draft->person_loginuid};
-    struct change changes[2] = {{.kind = EVENT_REQUESTED,
-                                 .life = LIFE_REQUESTED,
-                                 .actor = &actor,
-                                 .login = draft->login},
-                                {.kind = EVENT_STARTED, .life = LIFE_STARTED}};
+    struct change changes[2] = {
+        {.kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .actor = &actor, .login = draft->login},
+        {.kind = EVENT_STARTED, .life = LIFE_STARTED}};
     size_t n_changes = 1;
     int r = request_draw_up(ledger, draft, roster, now, &checkout, error);
 
@@ -353,9 +366,8 @@ int ledger_identify(const struct caller *caller, struct roster *roster,
             return r;
     }
     return error_set(error, ERROR_NOT_PERMITTED,
-                     r == -ENOENT
-                         ? "your uid %u has no name on this host"
-                         : "the name service did not say in time who uid %u is: try again",
+                     r == -ENOENT ? "your uid %u has no name on this host"
+                                  : "the name service did not say in time who uid %u is: try again",
                      (unsigned)caller->uid);
 }
 
@@ -372,23 +384,49 @@ int request_find_user(struct roster *roster, const char *name, const struct iden
                      name);
 }
 
-/* The open request that asks for the same thing, NULL if there is none. */
+/* Does it give, or ask for, what is asked for? */
+static bool is_same(const struct checkout *checkout, const struct draft *draft,
+                    const struct moment *now)
+{
+    unsigned door = checkout->door ? door_from_name(checkout->door) : 0;
+    bool opens = !door || door == draft->door;
+
+    if (checkout->extends || strcmp(checkout->policy, draft->policy->name) != 0 ||
+        !checkout_is_of(checkout, draft->person, draft->account))
+        return false;
+    switch (checkout->state) {
+    case STATE_PENDING:
+        return door == draft->door && checkout->start_at == draft->start;
+    case STATE_APPROVED:
+        return opens && (draft->start ? checkout->start_at == draft->start
+                                      : checkout->use_by && checkout->start_at <= now->wall);
+    case STATE_ACTIVE:
+        return opens && !draft->start && checkout_in_window(checkout, now) &&
+               (!draft->policy->uses || checkout->uses < draft->policy->uses);
+    default:
+        return false;
+    }
+}
+
+/* The open one that is the same, NULL if there is none. */
 static const struct checkout *find_same(const struct checkouts *open, const struct draft *draft,
                                         const struct moment *now)
 {
-    for (size_t i = 0; i < open->count; i++) {
-        const struct checkout *checkout = open->items[i];
-
-        if (strcmp(checkout->policy, draft->policy->name) == 0 && !checkout->extends &&
-            (checkout->door ? door_from_name(checkout->door) : 0) == draft->door &&
-            checkout->start_at == draft->start && checkout->state == STATE_PENDING)
-            return checkout;
-        if (checkout->state == STATE_ACTIVE && !draft->start && checkout_in_window(checkout, now) &&
-            (!checkout->door || door_from_name(checkout->door) == draft->door) &&
-            (!draft->policy->uses || checkout->uses < draft->policy->uses))
-            return checkout;
-    }
+    for (size_t i = 0; i < open->count; i++)
+        if (is_same(open->items[i], draft, now))
+            return open->items[i];
     return NULL;
+}
+
+/* Nobody may ask without its being known whose login asks: approving it later from that login would
+ * look like somebody else's approval. The caller could have seen to it that it cannot be read. */
+int request_check_caller(const struct caller *caller, struct error *error)
+{
+    if (caller->loginuid_known)
+        return 0;
+    return error_set(error, ERROR_NOT_PERMITTED,
+                     "it could not be read as whom you logged in (/proc/PID/loginuid): stay "
+                     "connected until you are answered");
 }
 
 static int refuse_request(const struct policy_answer *answer, const struct identity *person,
@@ -450,9 +488,9 @@ int request_decide(struct ledger *ledger, const struct request *request,
     return 0;
 }
 
-int ledger_request(struct ledger *ledger, const struct request *request, const struct caller *caller,
-                   struct roster *roster, const struct moment *now, uint64_t *ret_id,
-                   struct error *error)
+int ledger_request(struct ledger *ledger, const struct request *request,
+                   const struct caller *caller, struct roster *roster, const struct moment *now,
+                   uint64_t *ret_id, struct error *error)
 {
     CLEANUP_CHECKOUTS struct checkouts open = {0};
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
@@ -466,11 +504,13 @@ int ledger_request(struct ledger *ledger, const struct request *request, const s
         return -EAGAIN;
     if (r != 0 || account_r != 0)
         return r ? r : account_r;
+    r = request_check_caller(caller, error);
+    if (r != 0)
+        return r;
 
     draft = (struct draft){.person = person,
                            .account = account,
-                           .person_loginuid =
-                               caller->loginuid_known ? caller->loginuid : LOGINUID_UNSET,
+                           .person_loginuid = caller->loginuid,
                            .reason = request->reason,
                            .reason_source = "requester",
                            .ticket = request->ticket,

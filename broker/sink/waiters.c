@@ -33,13 +33,13 @@ void waiter_cancel(struct waiter *waiter)
     free(waiter);
 }
 
-static void wake(struct waiter *waiter)
+static void wake(struct waiter *waiter, bool timed_out)
 {
     waiter_wake call = waiter->wake;
     void *userdata = waiter->userdata;
 
     waiter_cancel(waiter);
-    call(userdata);
+    call(timed_out, userdata);
 }
 
 static struct waiter *first_woken(struct waiters *waiters)
@@ -59,14 +59,14 @@ static int on_deferred(sd_event_source *source, void *userdata)
     struct waiter *waiter = first_woken(waiters);
 
     if (waiter)
-        wake(waiter);
+        wake(waiter, false);
     return sd_event_source_set_enabled(source,
                                        first_woken(waiters) ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    wake(userdata);
+    wake(userdata, true);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 /* Logins that wait for the decision of a request. A waiter costs memory and nothing else. */
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "core/event.h"
@@ -12,7 +13,7 @@ struct waiter;
 
 /* Called from the loop when something was decided about the request, or when the time ran out. The
  * waiter is gone by then. */
-typedef void (*waiter_wake)(void *userdata);
+typedef void (*waiter_wake)(bool timed_out, void *userdata);
 
 int waiters_new(sd_event *event, struct waiters **ret_waiters); /* 0 or a negative errno */
 struct waiters *waiters_free(struct waiters *waiters);          /* wakes nobody */

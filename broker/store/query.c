@@ -97,7 +97,8 @@ int store_update_checkout(struct store *store, const struct checkout *checkout,
     return r;
 }
 
-int store_insert_decision(struct store *store, uint64_t checkout_id, const struct decision *decision)
+int store_insert_decision(struct store *store, uint64_t checkout_id,
+                          const struct decision *decision)
 {
     sqlite3_stmt *statement;
     int r = store_statement(store, STATEMENT_INSERT_DECISION, &statement);
@@ -352,22 +353,22 @@ enum {
     LIST_STATES, /* and as many more as there are states */
 };
 
-static const uint32_t open_states =
-    1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
+static const uint32_t open_states = 1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
 
 static void write_states(FILE *out, uint32_t states)
 {
     unsigned count = (unsigned)__builtin_popcount(states);
 
-    /* Where most of the history fits, going through it in order finds a page sooner than sorting what an
-     * index says; the + keeps SQLite from the index. */
+    /* Where most of the history fits, going through it in order finds a page sooner than sorting
+     * what an index says; the + keeps SQLite from the index. */
     fprintf(out, " AND %sstate IN (", count > 1 && (states & ~open_states) ? "+" : "");
     for (unsigned i = 0; i < count; i++)
         fprintf(out, "%s?%u", i ? ", " : "", LIST_STATES + i);
     fputc(')', out);
 }
 
-/* Only what is asked for: a condition that is switched off by a parameter keeps SQLite from every index. */
+/* Only what is asked for: a condition that is switched off by a parameter keeps SQLite from every
+ * index. */
 static char *list_text(const struct checkout_filter *filter)
 {
     CLEANUP_FREE char *text = NULL;

@@ -11,13 +11,15 @@
 #include "store/rows.h"
 
 #define SCHEMA_VERSION 1
-#define APPLICATION_ID 0x70616d63 /* "pamc", so that file(1) and we can tell it from another database */
+#define APPLICATION_ID                                                                             \
+    0x70616d63 /* "pamc", so that file(1) and we can tell it from another database */
 
 static const char schema[] =
 #include "schema.sql.h"
     ;
 
-/* In a statement's text {TABLE} stands for the table's columns and {TABLE?} for as many parameters. */
+/* In a statement's text {TABLE} stands for the table's columns and {TABLE?} for as many parameters.
+ */
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -42,8 +44,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_APPEND_AUDIT] = "INSERT INTO audit (seq, time, event, checkout, record, hash)"
                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [STATEMENT_GET_CHECKOUT] = "SELECT id, {checkout} FROM checkout WHERE id = ?1",
-    [STATEMENT_DECISIONS_OF] =
-        "SELECT {decision} FROM decision WHERE checkout = ?1 ORDER BY rowid",
+    [STATEMENT_DECISIONS_OF] = "SELECT {decision} FROM decision WHERE checkout = ?1 ORDER BY rowid",
     [STATEMENT_OPEN_CHECKOUTS] =
         "SELECT id, {checkout} FROM checkout WHERE person_uid = ?1 AND account_uid = ?2"
         " AND state IN ('pending', 'approved', 'active') ORDER BY id",
@@ -196,7 +197,8 @@ void store_rollback(struct store *store)
 {
     if (!store->in_transaction)
         return;
-    /* A failed COMMIT may have rolled back by itself; a ROLLBACK that fails for that is no failure. */
+    /* A failed COMMIT may have rolled back by itself; a ROLLBACK that fails for that is no failure.
+     */
     if (!sqlite3_get_autocommit(store->database))
         (void)run(store, STATEMENT_ROLLBACK);
     store->in_transaction = false;
@@ -304,9 +306,10 @@ static int create(const char *path, const char *directory)
     r = open_database(store, draft);
     if (r < 0)
         return r;
-    setup = sqlite3_mprintf("PRAGMA application_id = %d; BEGIN; %s PRAGMA user_version = %d; COMMIT;"
-                            "PRAGMA wal_checkpoint(TRUNCATE);",
-                            APPLICATION_ID, schema, SCHEMA_VERSION);
+    setup =
+        sqlite3_mprintf("PRAGMA application_id = %d; BEGIN; %s PRAGMA user_version = %d; COMMIT;"
+                        "PRAGMA wal_checkpoint(TRUNCATE);",
+                        APPLICATION_ID, schema, SCHEMA_VERSION);
     if (!setup)
         return -ENOMEM;
     r = execute(store, setup);
@@ -353,8 +356,8 @@ static uint32_t big_endian(const unsigned char bytes[4])
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Looked at before SQLite opens it, which changes what it opens: it makes a database of a file of a few
- * bytes, and WAL lasts. Offsets: https://sqlite.org/fileformat2.html#the_database_header */
+/* Looked at before SQLite opens it, which changes what it opens: it makes a database of a file of a
+ * few bytes, and WAL lasts. Offsets: https://sqlite.org/fileformat2.html#the_database_header */
 static int check_header(const char *path, struct error *error)
 {
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a door costs: one account phase through libpam, again and again, or the least that a question
- * over libdbus can cost.
+/* What a door costs: one account phase through libpam, again and again, or the least that a
+ * question over libdbus can cost.
  *
  *   door_cost pam CONFDIR SERVICE USER RUSER COUNT    every service file names its own stack
  *   door_cost dbus SOCKET COUNT                       connect, Ping, close

@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 import threading
@@ -27,6 +26,8 @@ POLICIES = {"one": "quorum = 1", "two": "quorum = 2", "lapse": "pending-timeout 
 
 APPROVERS = ("bob", "carol", "dave")
 ADMINISTRATOR = "erin"
+# Clients that are now this racer, now that.
+CREW = tuple(f"racer{number}" for number in range(6))
 
 LIFE = {
     (None, "requested"): {"pending"},
@@ -146,7 +147,7 @@ class Arena:
     def __init__(self, host, program, dice):
         self.host, self.dice = host, dice
         self.clients = {name: Client(program) for name in
-                        (*APPROVERS, ADMINISTRATOR, "racer", "rival")}
+                        (*APPROVERS, ADMINISTRATOR, *CREW)}
         for name in (*APPROVERS, ADMINISTRATOR):
             self.clients[name].be(host.actor(name).uid)
         self._racers = deque((number, 0) for number in range(RACERS))
@@ -161,7 +162,7 @@ class Arena:
 
     # Calls.
 
-    def next_person(self, role="racer"):
+    def next_person(self, role):
         """Lets the client be somebody who has not asked for anything lately."""
         number, last = self._racers.popleft()
         left = last + ROUND_SECONDS - time.monotonic()
@@ -189,16 +190,16 @@ class Arena:
             assert call.ok, str(call)
         return calls
 
-    def request(self, kind, count=ROUND, role="racer", when=0):
-        """Files requests for these accounts; their numbers, and the digests by number."""
+    def request(self, kind, role, count=ROUND):
+        """Files requests for these accounts; {number: digest}."""
         filed = self.must([Call(role, "Request", 0,
-                                (f"s:{account(kind, n)}", "{", "reason", "s:a race", "}"), when)
+                                (f"s:{account(kind, n)}", "{", "reason", "s:a race", "}"))
                            for n in range(count)])
         ids = [int(call.values[0]) for call in filed]
         assert len(set(ids)) == count
         shown = self.must([Call(role, "Get", number, (f"t:{number}",)) for number in ids])
         digests = [dict(value.split("=", 1) for value in call.values)["digest"] for call in shown]
-        return ids, dict(zip(ids, digests))
+        return dict(zip(ids, digests))
 
     def call(self, who, method, number, digests=None, when=0):
         arguments = {"Approve": ("{", "digest", f"s:{(digests or {}).get(number)}", "}"),
@@ -300,14 +301,16 @@ class Arena:
             return [("AlreadyDecided", f"request {id} was approved by {who} at {at}")]
         return []
 
-    def clear(self, ids, role="racer"):
-        """Ends what is still open, so that its person may ask again."""
+    def clear(self, owners):
+        """Ends what is still open, so that its person may ask again; owners: {number: role}."""
         rows = self.host.ledger("select id, state from checkout where id in "
-                                f"({','.join(map(str, ids))}) and state in {OPEN}")
-        for call in self.run([self.call(role, "Cancel" if state == "pending" else "CheckIn", number)
+                                f"({','.join(map(str, owners))}) and state in {OPEN}")
+        for call in self.run([self.call(owners[number], "Cancel" if state == "pending" else "CheckIn", number)
                               for number, state in rows]):
             # Time may have come first.
             assert call.ok or "lapsed" in call.text or "expired" in call.text, str(call)
+        for number, history in self.read().items():
+            assert history[-1]["state_new"] not in OPEN, history
 
     # The broker's sudden death.
 

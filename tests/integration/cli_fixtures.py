@@ -187,7 +187,7 @@ class Cli:
                               env={**self.environment, "CLI": self.program, **(env or {})})
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def terminal(self, *arguments, env=None, dimensions=(24, 80)):
+    def terminal(self, *arguments, env=None, dimensions=(24, 250)):
         command = self.machine.command(self.program, *arguments)
         return pexpect.spawn(os.fsdecode(command[0]), [os.fsdecode(word) for word in command[1:]],
                              env={**self.environment, **(env or {})}, timeout=TIMEOUT,
@@ -201,7 +201,7 @@ def pending(number=17, **changes):
         "person": "alice", "person_uid": 1001, "account": "root", "account_uid": 0, "host": "web1",
         "machine_id": "0123456789abcdef0123456789abcdef", "door": "sudo", "service": "sudo-i",
         "tty": "/dev/pts/3", "rhost": "192.0.2.7", "command": "/bin/bash -l", "reason": "disk full",
-        "reason_source": "request", "ticket": "INC-4711", "duration": 5400, "requested": 1795424400,
+        "reason_source": "requester", "ticket": "INC-4711", "duration": 5400, "requested": 1795424400,
         "lapses": 4102444800, "policy": "root-on-prod", "policy_digest": "ab" * 32,
         "digest": "cd" * 32, **changes,
     }

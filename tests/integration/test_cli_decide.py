@@ -16,7 +16,7 @@ def test_approve_sends_the_digest_that_it_fetched(broker, cli):
     assert done.code == 0, done
     assert broker.calls("Approve") == [["Approve", 17, {"digest": DIGEST}]]
     for shown in ("alice (uid 1001)", "root (uid 0)", "web1", "sudo", "sudo-i", "/dev/pts/3",
-                  "192.0.2.7", "/bin/bash -l", "disk full (from request)", "INC-4711", "1h 30min",
+                  "192.0.2.7", "/bin/bash -l", "disk full", "requester", "INC-4711", "1h 30min",
                   "root-on-prod"):
         assert shown in done.out
     assert done.out.splitlines()[-1].startswith("request 17 is active: alice may enter root")

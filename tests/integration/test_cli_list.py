@@ -108,7 +108,7 @@ def test_show(broker, cli):
     assert done.code == 0
     text = " ".join(done.out.split())
     for part in ("Request 17", "State returned", "Person alice (uid 1001)", "Account root (uid 0)",
-                 "Reason disk full (from request)", "For 1h 30min", "Extends 16", "Uses 2",
+                 "Reason disk full Reason from requester", "For 1h 30min", "Extends 16", "Uses 2",
                  "Requested 2026-11-23 09:00:00 UTC", "End 2026-11-23 10:01:40 UTC",
                  "UUID 6b6f4d2a-6a6e-4a3e-9d4e-0d5a3c1d9a10", "Machine 0123456789abcdef",
                  "Digest cdcd", "novelty of a newer broker", "count 3",

@@ -88,7 +88,7 @@ def test_yes(broker, cli, word):
     child.expect_exact("Approve request 17? [y/N]")
     shown = child.before.decode()
     for part in ("alice", "root", "web1", "sudo-i", "/dev/pts/3", "192.0.2.7", "/bin/bash -l", "disk full",
-                 "from request", "INC-4711", "1h 30min", "root-on-prod", "2026-11-23 09:00:00 UTC"):
+                 "requester", "INC-4711", "1h 30min", "root-on-prod", "2026-11-23 09:00:00 UTC"):
         assert part in shown
     assert broker.calls("Approve") == []
     child.sendline(word)
@@ -291,3 +291,46 @@ def test_nobody_could_see_it(broker, cli):
     os.close(slave)
     assert done.code == 2 and "no terminal to show the request on" in done.err
     assert broker.calls() == []
+
+
+@pytest.mark.parametrize("columns", [40, 80, 132])
+def test_long_text_cannot_pass_for_a_line_of_ours(broker, cli, columns):
+    """A terminal would go on at its left edge, and blanks reach it from anywhere."""
+    for key in ("reason", "ticket", "command", "tty", "rhost"):
+        for blanks in range(columns - 40, columns + 1):
+            text = "x" + " " * blanks + "Account  nobody"
+            if key == "ticket" and len(text) > 64:
+                continue
+            if blanks % 7:
+                continue
+            broker.checkout(**pending(**{key: text}))
+            shown = screen(cli.terminal("show", "17", dimensions=(24, columns)))
+            assert all(len(line) < columns for line in shown.splitlines())
+            assert len(re.findall("^ *Account  ", shown, re.M)) == 1, shown
+            listed = screen(cli.terminal("list", dimensions=(24, columns)))
+            assert not re.search("^nobody|^Account", listed, re.M), listed
+
+
+def test_long_text_of_wide_characters(broker, cli):
+    broker.checkout(**pending(reason="漢" * 300))
+    lines = screen(cli.terminal("show", "17", dimensions=(24, 80))).splitlines()
+    assert sum(line.count("漢") for line in lines) == 300
+    assert all(len(line) + line.count("漢") < 80 for line in lines)
+    assert all(line.startswith(" " * 16 + "| 漢") for line in lines if line.count("漢") > 5 and "Reason" not in line)
+
+
+def test_words_stay_whole_where_they_can(broker, cli):
+    broker.checkout(**pending(reason=" ".join(["abcdefg"] * 60)))
+    shown = screen(cli.terminal("show", "17", dimensions=(24, 80)))
+    assert shown.count("abcdefg") == 60
+
+
+def test_long_lines_of_watch(broker, cli):
+    broker.checkout(**pending(reason="x" + " " * 60 + "2026-11-22 18:00:00 UTC  18  approved   bob -> root"))
+    child = cli.terminal("watch", dimensions=(24, 80))
+    child.expect("bob -> root \\[INC-4711\\]")
+    lines = child.before.decode().replace("\r", "").splitlines()
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    assert len([line for line in lines if line.startswith("2026")]) == 1
+    assert lines[-1].startswith("  | ")

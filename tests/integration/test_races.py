@@ -4,6 +4,7 @@ other is told who did, and the ledger has what was acknowledged. The order and t
 are drawn by the seed."""
 
 import collections
+import re
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ SHORT, LONG = 200, 10_000
 MS = 1_000_000
 # Between one race of a round and the next, and before the first.
 GAP, LEAD = 2 * MS, 10 * MS
+# Around the end of time.
+NEAR = 40 * MS
 
 
 @pytest.fixture
@@ -44,19 +47,22 @@ def delay(dice):
 
 
 def on_the_clock(kind):
-    """Waits for a whole second where time itself takes part: it lapses and ends by the second."""
-    if kind in ("lapse", "end"):
-        now = time.time()
-        time.sleep(int(now) + 1 - now)
-        return (int(now) + 2) * 1000 * MS
-    return 0
-
-
-def aim(arena, race, end):
-    """When this race of a round is run: at the end of time if there is one."""
-    if end:
-        return end + round(arena.dice.uniform(-15, 15) * MS)
-    return time.time_ns() + LEAD + race * GAP
+    """Waits for the begin of a second, where time itself takes part; when it will do so, or None. What
+    lapses does it by the wall clock's second, what ends by the boot clock's too, if that is sooner."""
+    if kind not in ("lapse", "end"):
+        return None
+    second = 1000 * MS
+    now = time.time_ns()
+    begin = now // second * second + second
+    if kind == "lapse":
+        end = begin + second
+    else:
+        boot = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - now) % second
+        ticks = sorted(tick for whole in range(3)
+                       for tick in (begin + whole * second, begin + whole * second + second - boot))
+        begin, end = next((one, two) for one, two in zip(ticks, ticks[1:]) if two - one >= second / 2)
+    time.sleep((begin - time.time_ns()) / 1e9 + 0.001)
+    return end
 
 
 RACES = {
@@ -79,19 +85,26 @@ RACES = {
 
 
 def run_round(arena, name, kill=False):
-    """ROUND races of a kind; who has won each, as the events that followed each other."""
+    """Some races of a kind: {number: the racer's client}, {number: calls}."""
     kind, approver, calls = RACES[name]
-    arena.next_person()
+    crew = arenas.CREW if kind in ("lapse", "end") else arenas.CREW[:2 if kill else 1]
+    for role in crew:
+        arena.next_person(role)
     end = on_the_clock(kind)
-    ids, digests = arena.request(kind)
+    owners, digests = {}, {}
+    for role in crew:
+        shown = arena.request(kind, role)
+        digests |= shown
+        owners |= dict.fromkeys(shown, role)
     if approver:
-        arena.must([arena.call(approver, "Approve", number, digests) for number in ids])
+        arena.must([arena.call(approver, "Approve", number, digests) for number in owners])
+    ids = list(owners)
     arena.dice.shuffle(ids)
     races, begin = {}, time.time_ns() + LEAD
     for race, number in enumerate(ids):
-        when = end + round(arena.dice.uniform(-15, 15) * MS) if end else begin + race * GAP
-        races[number] = [arena.call(who, method, number, digests, when + delay(arena.dice))
-                         for who, method in calls]
+        when = end + round(arena.dice.uniform(-NEAR, NEAR)) if end else begin + race * GAP
+        races[number] = [arena.call(owners[number] if who == "racer" else who, method, number,
+                                    digests, when + delay(arena.dice)) for who, method in calls]
     meanwhile = None
     if kill:
         times = [call.when for race in races.values() for call in race]
@@ -100,14 +113,14 @@ def run_round(arena, name, kill=False):
         def meanwhile():
             arena.kill_at(moment)
     arena.run([call for race in races.values() for call in race], meanwhile)
-    arena.clear(ids)
-    return ids, races, arena.read()
+    return owners, races
 
 
-def judge(arena, name, ids, races, histories, outcomes):
+def judge(arena, name, owners, races, outcomes):
+    histories = arena.read()
     quorum = 2 if RACES[name][0] == "two" else 1
     approver = RACES[name][1]
-    for number in ids:
+    for number in owners:
         history = histories[number]
         arena.check_history(number, history, quorum)
         arena.check_calls(history, races[number])
@@ -123,32 +136,85 @@ def judge(arena, name, ids, races, histories, outcomes):
             assert acknowledged <= 1, [str(call) for call in races[number]]
         if name == "approve-approve-approve-of-two":
             assert acknowledged <= 2, [str(call) for call in races[number]]
+    arena.clear(owners)
+    return len(owners)
 
 
-# Where the same two methods meet there is one outcome; elsewhere each side must have won sometimes.
+# Where different things meet, each must have had the last word sometimes.
 WINNERS = {
-    "approve-deny": ("approved", "denied"), "approve-cancel": ("approved", "cancelled"),
-    "deny-cancel": ("denied", "cancelled"), "approve-approve-deny-of-two": ("approved", "denied"),
-    "approve-revoke": ("revoked", "returned"), "approve-lapse": ("approved", "lapsed"),
+    "approve-deny": ("started", "denied"), "approve-cancel": ("started", "cancelled"),
+    "deny-cancel": ("denied", "cancelled"), "approve-approve-deny-of-two": ("started", "denied"),
+    "approve-revoke": ("revoked", "started"), "approve-lapse": ("started", "lapsed"),
     "deny-cancel-lapse": ("denied", "lapsed"), "revoke-checkin": ("revoked", "returned"),
     "revoke-end": ("revoked", "expired"), "checkin-end": ("returned", "expired"),
 }
 
 
+def run(arena, name, count, kill):
+    outcomes, done = collections.Counter(), 0
+    while done < count:
+        done += judge(arena, name, *run_round(arena, name, kill), outcomes)
+    print(dict(outcomes))
+    return outcomes
+
+
 @pytest.mark.parametrize("name", RACES)
 def test_race(arena, count, name):
-    outcomes = collections.Counter()
-    for _ in range(0, count, ROUND):
-        judge(arena, name, *run_round(arena, name), outcomes)
-    print(dict(outcomes))
+    outcomes = run(arena, name, count, kill=False)
     for winner in WINNERS.get(name, ()):
-        assert any(winner in outcome.split() for outcome in outcomes), outcomes
+        assert any(outcome.endswith(winner) for outcome in outcomes), outcomes
 
 
 @pytest.mark.parametrize("name", RACES)
 def test_race_against_a_killed_broker(arena, count, name):
+    run(arena, name, count, kill=True)
+    assert arena.killed
+
+
+def test_two_people_and_an_exclusive_account(arena, count):
+    """Both requests were filed in time, and both are approved at the same moment."""
+    first, second = arenas.CREW[:2]
     outcomes = collections.Counter()
     for _ in range(0, count, ROUND):
-        judge(arena, name, *run_round(arena, name, kill=True), outcomes)
+        for role in (first, second):
+            arena.next_person(role)
+        left, right = arena.request("sole", first), arena.request("sole", second)
+        pairs = list(zip(left, right))
+        begin = time.time_ns() + LEAD
+        calls = [arena.call(who, "Approve", number, {**left, **right},
+                            begin + race * GAP + delay(arena.dice))
+                 for race, pair in enumerate(pairs) for who, number in zip(("bob", "carol"), pair)]
+        arena.run(calls)
+        histories, by_id = arena.read(), {call.id: call for call in calls}
+        for pair in pairs:
+            states = [arena.check_history(number, histories[number], 1) for number in pair]
+            assert sorted(states) == ["active", "pending"]
+            winner, loser = sorted(pair, key=lambda number: states[pair.index(number)])
+            holder = arena.name((first, second)[pair.index(winner)])
+            assert by_id[winner].ok
+            assert by_id[loser].ours == "PolicyRefused"
+            assert re.search(rf"is checked out to {holder} until .* \(number {winner}\)",
+                             by_id[loser].text), by_id[loser].text
+            outcomes[pair.index(winner)] += 1
+        arena.clear({**dict.fromkeys(left, first), **dict.fromkeys(right, second)})
     print(dict(outcomes))
-    assert arena.killed
+    assert len(outcomes) == 2, outcomes
+
+
+def test_one_request_filed_twice(arena, count):
+    """By two programs of one person at the same moment: it is one request."""
+    first, second = arenas.CREW[:2]
+    for _ in range(0, count, ROUND):
+        arena.next_person(first)
+        arena.clients[second].be(arena.clients[first].uid)
+        begin = time.time_ns() + LEAD
+        pairs = [[Call(role, "Request", 0, (f"s:{account('one', race)}", "{", "}"),
+                       begin + race * GAP + delay(arena.dice)) for role in (first, second)]
+                 for race in range(ROUND)]
+        arena.must([call for pair in pairs for call in pair])
+        histories = arena.read()
+        ids = [int(one.values[0]) for one, two in pairs if one.values == two.values]
+        assert len(set(ids)) == ROUND, "two requests for one thing"
+        for number in ids:
+            assert [record["event"] for record in histories[number]] == ["requested"]
+        arena.clear(dict.fromkeys(ids, first))

@@ -3,14 +3,19 @@
 /* A login program for tests: runs phases of a PAM stack, prints what the module says and returns,
  * and whether it left anything behind.
  *
- *   pam_host --confdir DIR --service NAME --user NAME [--item NAME=VALUE]... [--pam-env
- * NAME=VALUE]...
- *            [--silent] [--answer TEXT]... [--handlers] [--ignore SIGNAL] [--pending SIGNAL]
- *            [--become-root] [--fd-limit N] [--repeat N] PHASE...
+ *   pam_host --confdir DIR --service NAME --user NAME [OPTION]... PHASE...
  *
- * PHASE: auth setcred account session close. One line each on standard output, texts in
- * hexadecimal: text info|error|prompt HEX   log PRIORITY HEX   code PHASE CODE MILLISECONDS handled
- * COUNT   residue WHAT   done */
+ * PHASE: auth setcred account session close
+ * OPTION: --item NAME=VALUE, --pam-env NAME=VALUE, --answer TEXT (to a prompt), --silent,
+ *   --handlers, --ignore SIGNAL, --pending SIGNAL, --ruid UID, --fd-limit N, --repeat N
+ *
+ * One line each on standard output, texts in hexadecimal:
+ *   text info|error|prompt HEX
+ *   log PRIORITY HEX
+ *   code PHASE CODE MILLISECONDS
+ *   handled COUNT
+ *   residue WHAT
+ *   done */
 
 #include <dirent.h>
 #include <errno.h>
@@ -39,10 +44,10 @@ static struct {
     const char *confdir, *service, *user;
     const char *items[MAX_LIST], *pam_env[MAX_LIST], *answers[MAX_LIST];
     size_t n_items, n_pam_env, n_answers, next_answer;
-    bool silent, handlers, become_root;
+    bool silent, handlers;
     int ignored, pending;
-    long repeat, fd_limit;
-} host = {.repeat = 1};
+    long repeat, fd_limit, ruid;
+} host = {.repeat = 1, .ruid = -1};
 
 static _Noreturn void fail(const char *what)
 {
@@ -102,6 +107,19 @@ void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments
 INSTEAD void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments)
 {
     take_log(priority, format, arguments);
+}
+
+/* As sudo's, which answers from the environment that it makes for the command (env_reset). */
+INSTEAD char *getenv(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (strncmp(name, "CHECKOUT_", 9) == 0)
+        return NULL;
+    for (char **entry = environ; *entry; entry++)
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
+    return NULL;
 }
 
 static int converse(int count, const struct pam_message **messages, struct pam_response **ret,
@@ -318,7 +336,7 @@ static void parse(int argc, char **argv)
         {"pam-env", required_argument, NULL, 'e'},  {"silent", no_argument, NULL, 'q'},
         {"answer", required_argument, NULL, 'a'},   {"handlers", no_argument, NULL, 'h'},
         {"ignore", required_argument, NULL, 'g'},   {"pending", required_argument, NULL, 'p'},
-        {"repeat", required_argument, NULL, 'n'},   {"become-root", no_argument, NULL, 'r'},
+        {"repeat", required_argument, NULL, 'n'},   {"ruid", required_argument, NULL, 'r'},
         {"fd-limit", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
     };
     int option;
@@ -361,7 +379,7 @@ static void parse(int argc, char **argv)
             host.repeat = atol(optarg);
             break;
         case 'r':
-            host.become_root = true;
+            host.ruid = atol(optarg);
             break;
         case 'f':
             host.fd_limit = atol(optarg);
@@ -379,7 +397,7 @@ int main(int argc, char **argv)
     static struct state before, after;
 
     parse(argc, argv);
-    if (host.become_root && setresuid(0, 0, 0) < 0)
+    if (host.ruid >= 0 && setresuid((uid_t)host.ruid, 0, 0) < 0)
         fail("setresuid");
     if (host.fd_limit > 0) {
         struct rlimit limit = {(rlim_t)host.fd_limit, (rlim_t)host.fd_limit};

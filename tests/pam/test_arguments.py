@@ -95,7 +95,7 @@ def test_prompt(host):
     assert "reason" not in calls[0].login
     assert (calls[1].login["reason"], calls[1].login["ticket"], calls[1].login["reason_source"]) \
         == ("disk full", "CHG-1", "prompt")
-    assert outcome.said[-1] == "pam_checkout: request 17 filed"
+    assert outcome.said[-1] == "pam_checkout: request 17 filed; try again when it is approved"
 
 
 def test_prompt_left_empty(host):

@@ -277,9 +277,16 @@ def test_a_setuid_program_cannot_pass_for_root(host, sanitized, service, phase):
         pytest.skip("the temporary directory is mounted nosuid")
     with FakeGate(host.gate_path, answering(("refused", 0, 0, "no"))) as gate:
         outcome = host.run(phase, service=service, ruser="root", user="root", program=program,
-                           prefix=prefix, options=["--become-root"])
+                           prefix=prefix, options=["--ruid", "0"])
     assert outcome.codes == {phase: PAM_PERM_DENIED}
     assert len(gate.calls) == 1 and gate.calls[0].login["ruid"] == 65534
+
+
+@pytest.mark.parametrize("service", ["sudo", "su"])
+def test_a_program_of_root_that_acts_for_somebody_else(host, service):
+    with FakeGate(host.gate_path, answering(("refused", 0, 0, "no"))) as gate:
+        outcome = host.run("account", service=service, ruser="root", options=["--ruid", "65534"])
+    assert outcome.codes == {"account": PAM_PERM_DENIED} and len(gate.calls) == 1
 
 
 def test_each_phase_reads_the_login_anew(host):

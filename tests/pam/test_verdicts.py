@@ -49,13 +49,16 @@ def test_other_services(host, service, verdict, expected):
 
 def test_the_brokers_words_are_shown(host):
     words = "request 17 filed; bob or anyone in %security can approve it"
-    with FakeGate(host.gate_path, answering(("pending", 17, 0, words))):
-        outcome = host.run("account")
-    assert outcome.texts == [("error", f"pam_checkout: {words}".encode())]
+    for sent in (words, words + "."):
+        with FakeGate(host.gate_path, answering(("pending", 17, 0, sent))):
+            outcome = host.run("account")
+        assert outcome.texts == [
+            ("error", f"pam_checkout: {words}; try again when it is approved".encode())]
 
 
-def test_words_without_a_sentence(host):
-    with FakeGate(host.gate_path, answering(("refused", 0, 0, ""))):
+@pytest.mark.parametrize("verdict", ["refused", "pending"])
+def test_words_without_a_sentence(host, verdict):
+    with FakeGate(host.gate_path, answering((verdict, 0, 0, ""))):
         assert host.run("account").said == ["pam_checkout: refused by the check-out broker"]
 
 

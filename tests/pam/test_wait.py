@@ -2,6 +2,7 @@
 """Waiting for a decision: how it ends, and what it survives."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -25,8 +26,7 @@ def hold(connection, call):
 @pytest.mark.parametrize("service, phase", [("sudo", "account"), ("su", "account"),
                                             ("sshd", "auth"), ("login", "session")])
 @pytest.mark.parametrize("verdict, expected", [
-    ("allow", PAM_SUCCESS), ("refused", PAM_PERM_DENIED), ("pending", PAM_PERM_DENIED),
-    ("nonsense", PAM_PERM_DENIED)])
+    ("allow", PAM_SUCCESS), ("refused", PAM_PERM_DENIED), ("nonsense", PAM_PERM_DENIED)])
 def test_decision(host, service, phase, verdict, expected):
     answers = [FILED, (verdict, 17, 99, "request 17 was decided")]
     with FakeGate(host.gate_path, answering(*answers),
@@ -44,6 +44,30 @@ def test_decision(host, service, phase, verdict, expected):
     assert gate.calls[1].id == 17
     assert gate.calls[0].login == gate.calls[1].login
     assert gate.calls[0].login["wait_seconds"] == 600
+
+
+def test_one_approval_of_several(host):
+    """Pending once more: it is said, once, and waited on with the time that is left."""
+    half = ("pending", 17, 0, "request 17: one more approval is needed")
+    with FakeGate(host.gate_path, answering(FILED, half, half, ("allow", 17, 99, ""))) as gate:
+        outcome = host.run("account", arguments=WAIT)
+    assert outcome.codes == {"account": PAM_SUCCESS}
+    assert outcome.said[1:] == ["pam_checkout: request 17: one more approval is needed"]
+    assert [call.method for call in gate.calls] == ["Ask"] + ["Resume"] * 3
+    left = [call.login["wait_seconds"] for call in gate.calls]
+    assert left[0] == left[1] == 600 and 500 < left[-1] < 600
+
+
+def test_pending_when_the_time_is_over(host):
+    def hold_out(connection, call):
+        assert not threading.Event().wait(call.login["wait_seconds"])
+        connection.send(reply(call, "pending", 17, 0, "request 17 is still pending"))
+
+    with FakeGate(host.gate_path, answering(FILED, hold_out)) as gate:
+        outcome = host.run("account", arguments="wait=1s")
+    assert outcome.codes == {"account": PAM_PERM_DENIED} and len(gate.calls) == 2
+    assert outcome.said[1:] == [
+        "pam_checkout: request 17 is still pending; try again when it is approved"]
 
 
 def test_session_decides_again_after_the_wait(host):
@@ -69,7 +93,7 @@ def test_no_wait_without_a_number(host):
     with FakeGate(host.gate_path, answering(("pending", 0, 0, "come back later"))) as gate:
         outcome = host.run("account", arguments=WAIT)
     assert outcome.codes == {"account": PAM_PERM_DENIED} and len(gate.calls) == 1
-    assert outcome.said == ["pam_checkout: come back later"]
+    assert outcome.said == ["pam_checkout: come back later; try again when it is approved"]
 
 
 def test_quiet_wait(host):
@@ -152,6 +176,27 @@ def test_other_signals_do_not_end_it(host):
     with FakeGate(host.gate_path, answering(FILED, wait_for_test)):
         outcome = host.run("account", arguments=WAIT)
     assert outcome.codes == {"account": PAM_SUCCESS} and decide
+
+
+def test_nothing_is_inherited(host):
+    """A program that the host starts in the meantime gets neither socket nor signalfd."""
+    kinds = []
+
+    def look(connection, call):
+        directory = f"/proc/{call.login['pid']}"
+        for number in os.listdir(f"{directory}/fd"):
+            target = os.readlink(f"{directory}/fd/{number}")
+            with open(f"{directory}/fdinfo/{number}", encoding="ascii") as info:
+                flags = int(re.search(r"flags:\s*(\d+)", info.read()).group(1), 8)
+            if "socket" in target or "signalfd" in target:
+                kinds.append(target.split(":")[0])
+                assert flags & os.O_CLOEXEC, target
+        connection.send(reply(call, "allow", 17, 0, ""))
+
+    with FakeGate(host.gate_path, answering(FILED, look)):
+        outcome = host.run("account", arguments=WAIT)
+    assert outcome.codes == {"account": PAM_SUCCESS}
+    assert sorted(kinds) == ["anon_inode", "socket"]
 
 
 def test_killed_waiter_is_noticed(host):
@@ -279,6 +324,7 @@ def test_broker_stays_away(host):
         outcome = login.finish()
     assert outcome.codes == {"account": PAM_PERM_DENIED}
     assert "the check-out broker does not answer (" in outcome.said[-1]
+    assert outcome.milliseconds["account"] >= 1000  # it went on trying
 
 
 def test_an_impostor_in_the_brokers_absence(host):

@@ -319,8 +319,7 @@ enum verdict_kind scene_open(struct scene *scene, const struct login *login)
 
     scene->verdict = untouched;
     SCENE_ANSWERED(
-        scene, r,
-        ledger_open_session(scene->ledger, login, &roster, &scene->now, &scene->verdict));
+        scene, r, ledger_open_session(scene->ledger, login, &roster, &scene->now, &scene->verdict));
     return verdict_given(scene, r);
 }
 
@@ -352,9 +351,9 @@ int scene_approve_with(struct scene *scene, const char *approver, uint64_t id,
     struct caller caller = scene_caller(scene, approver);
     int r;
 
-    SCENE_ANSWERED(scene, r,
-                   ledger_approve(scene->ledger, id, terms, &caller, &roster, &scene->now,
-                                  &scene->error));
+    SCENE_ANSWERED(
+        scene, r,
+        ledger_approve(scene->ledger, id, terms, &caller, &roster, &scene->now, &scene->error));
     return r;
 }
 
@@ -371,9 +370,9 @@ int scene_deny(struct scene *scene, const char *approver, uint64_t id)
     struct caller caller = scene_caller(scene, approver);
     int r;
 
-    SCENE_ANSWERED(scene, r,
-                   ledger_deny(scene->ledger, id, "not today", &caller, &roster, &scene->now,
-                               &scene->error));
+    SCENE_ANSWERED(
+        scene, r,
+        ledger_deny(scene->ledger, id, "not today", &caller, &roster, &scene->now, &scene->error));
     return r;
 }
 
@@ -382,9 +381,8 @@ int scene_cancel(struct scene *scene, const char *person, uint64_t id)
     struct caller caller = scene_caller(scene, person);
     int r;
 
-    SCENE_ANSWERED(
-        scene, r,
-        ledger_cancel(scene->ledger, id, &caller, &roster, &scene->now, &scene->error));
+    SCENE_ANSWERED(scene, r,
+                   ledger_cancel(scene->ledger, id, &caller, &roster, &scene->now, &scene->error));
     return r;
 }
 
@@ -394,8 +392,7 @@ int scene_check_in(struct scene *scene, const char *person, uint64_t id)
     int r;
 
     SCENE_ANSWERED(
-        scene, r,
-        ledger_check_in(scene->ledger, id, &caller, &roster, &scene->now, &scene->error));
+        scene, r, ledger_check_in(scene->ledger, id, &caller, &roster, &scene->now, &scene->error));
     return r;
 }
 
@@ -404,9 +401,9 @@ int scene_revoke(struct scene *scene, const char *person, uint64_t id)
     struct caller caller = scene_caller(scene, person);
     int r;
 
-    SCENE_ANSWERED(scene, r,
-                   ledger_revoke(scene->ledger, id, "enough", &caller, &roster, &scene->now,
-                                 &scene->error));
+    SCENE_ANSWERED(
+        scene, r,
+        ledger_revoke(scene->ledger, id, "enough", &caller, &roster, &scene->now, &scene->error));
     return r;
 }
 

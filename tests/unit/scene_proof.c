@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Written from the documents, with nothing of the code that is tested but the names of its states. */
+/* Written from the documents, with nothing of the code that is tested but the names of its states.
+ */
 
 static sqlite3 *connect_to(const char *path, int flags)
 {
@@ -45,11 +46,12 @@ void scene_tamper(const char *path, const char *sql)
 /* ---- records ---- */
 
 static const char *const record_keys[] = {
-    "seq",         "time",       "event",     "id",        "uuid",    "person",
-    "person_uid",  "account",    "account_uid", "machine_id", "actor", "actor_uid",
-    "actor_loginuid", "state_old", "state_new", "reason",  "ticket",  "door",
-    "service",     "tty",        "rhost",     "session",   "boot_id", "policy",
-    "policy_digest", "term"};
+    "seq",    "time",       "event",          "id",          "uuid",
+    "person", "person_uid", "account",        "account_uid", "machine_id",
+    "actor",  "actor_uid",  "actor_loginuid", "state_old",   "state_new",
+    "reason", "ticket",     "door",           "service",     "tty",
+    "rhost",  "session",    "boot_id",        "policy",      "policy_digest",
+    "term"};
 
 static const struct {
     const char *event, *from, *to; /* "": no state is said; "*": the same one before and after */
@@ -94,9 +96,9 @@ static bool is_step(const char *event, const char *from, const char *to)
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (strcmp(steps[i].event, event) != 0)
             continue;
-        if (strcmp(steps[i].from, "*") == 0 ? *from && strcmp(from, to) == 0
-                                            : strcmp(steps[i].from, from) == 0 &&
-                                                  strcmp(steps[i].to, to) == 0)
+        if (strcmp(steps[i].from, "*") == 0
+                ? *from && strcmp(from, to) == 0
+                : strcmp(steps[i].from, from) == 0 && strcmp(steps[i].to, to) == 0)
             return true;
     }
     return false;

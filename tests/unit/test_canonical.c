@@ -10,15 +10,17 @@
 #include "cleanup.h"
 #include "core/canonical.h"
 
-/* RFC 8785: no blanks, keys in the order of their code units, strings in UTF-8 with nothing escaped that
- * need not be, integers up to 2^53 bare. The texts and hashes here were computed with Python. */
+/* RFC 8785: no blanks, keys in the order of their code units, strings in UTF-8 with nothing escaped
+ * that need not be, integers up to 2^53 bare. The texts and hashes here were computed with Python.
+ */
 static void test_text(void **unused)
 {
     json_t *object = json_object();
     CLEANUP_FREE char *text = NULL;
 
     assert_int_equal(json_object_set_new(object, "z", json_string("")), 0);
-    assert_int_equal(canonical_add_text(object, "peach", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), 0);
+    assert_int_equal(canonical_add_text(object, "peach", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+                     0);
     assert_int_equal(canonical_add_number(object, "a", 0), 0);
     assert_int_equal(canonical_add_text(object, "B", "\\\"/"), 0);
     assert_int_equal(canonical_add_number(object, "aa", UINT64_C(9007199254740992)), 0);
@@ -102,8 +104,8 @@ static void test_hash(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),     cmocka_unit_test(test_order_of_insertion_is_nothing),
-        cmocka_unit_test(test_absent),   cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_text),   cmocka_unit_test(test_order_of_insertion_is_nothing),
+        cmocka_unit_test(test_absent), cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_hash),
     };
 

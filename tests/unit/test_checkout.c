@@ -37,7 +37,8 @@ static struct checkout sample(void)
     return checkout;
 }
 
-/* Both computed with Python (json.dumps with sorted keys, hashlib) over the fields of the contract. */
+/* Both computed with Python (json.dumps with sorted keys, hashlib) over the fields of the contract.
+ */
 #define DIGEST_ALL "cec6965fcc4ac0e0ac5a14a31104c626df12a144a383d880a3bfc80be4453b4d"
 #define DIGEST_FEW "ca90c9f2d2d3c87e14210bf36c8938fee03fa1b6038bf28e9bb807cfab929996"
 
@@ -104,12 +105,19 @@ static void test_window(void **unused)
         const char *boot_id;
         bool in;
     } cases[] = {
-        {1000, 100, BOOT, true},  {1599, 699, BOOT, true},  {1600, 699, BOOT, false},
-        {1599, 700, BOOT, false}, {1601, 100, BOOT, false}, {1000, 701, BOOT, false},
+        {1000, 100, BOOT, true},
+        {1599, 699, BOOT, true},
+        {1600, 699, BOOT, false},
+        {1599, 700, BOOT, false},
+        {1601, 100, BOOT, false},
+        {1000, 701, BOOT, false},
         /* the wall clock was set back: the boot clock goes on */
-        {1, 699, BOOT, true},     {1, 700, BOOT, false},
-        {1000, 100, OTHER_BOOT, false}, {1000, 100, "", false},
-        {UINT64_MAX, 0, BOOT, false},   {0, UINT64_MAX, BOOT, false},
+        {1, 699, BOOT, true},
+        {1, 700, BOOT, false},
+        {1000, 100, OTHER_BOOT, false},
+        {1000, 100, "", false},
+        {UINT64_MAX, 0, BOOT, false},
+        {0, UINT64_MAX, BOOT, false},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -154,8 +162,8 @@ static void test_destructors(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seal),   cmocka_unit_test(test_seal_covers),
-        cmocka_unit_test(test_window), cmocka_unit_test(test_granted_seconds),
+        cmocka_unit_test(test_seal),        cmocka_unit_test(test_seal_covers),
+        cmocka_unit_test(test_window),      cmocka_unit_test(test_granted_seconds),
         cmocka_unit_test(test_destructors),
     };
 

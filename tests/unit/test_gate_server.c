@@ -259,21 +259,42 @@ static void test_resume_is_held_until_approved(void **state)
     assert_int_equal(stage_state(scene->stage, id), STATE_ACTIVE);
 }
 
-/* Two must approve oracle: the first is no answer. */
-static void test_resume_is_held_for_the_quorum(void **state)
+/* Two must approve oracle: the login hears of the first, and comes back to wait for the second. */
+static void test_resume_for_the_quorum(void **state)
 {
     struct scene *scene = *state;
     DBusConnection *door = knock(scene);
     uint64_t id = ask(scene, door, "Ask", 0, "alice", "oracle", 3600).id;
     DBusPendingCall *pending = resume(door, id, "oracle", 3600);
+    struct answer answer;
 
     stage_until(scene->stage, has_calls, scene, &door, 1);
     assert_int_equal(stage_approve(scene->stage, id, BOB), 0);
-    stage_run(scene->stage);
-    assert_true(has_calls(scene));
+    answer = await(scene, door, pending);
+    assert_string_equal(answer.verdict, "pending");
+    assert_non_null(strstr(answer.message, "bob"));
+
+    pending = resume(door, id, "oracle", 3600);
+    stage_until(scene->stage, has_calls, scene, &door, 1);
     assert_int_equal(stage_approve(scene->stage, id, CAROL), 0);
     assert_string_equal(await(scene, door, pending).verdict, "allow");
     stage_hang_up(door);
+}
+
+/* Killed between the first approval and its next call: it waited no less. */
+static void test_hanging_up_between_approvals_withdraws(void **state)
+{
+    struct scene *scene = *state;
+    DBusConnection *door = knock(scene);
+    uint64_t id = ask(scene, door, "Ask", 0, "alice", "oracle", 3600).id;
+    DBusPendingCall *pending = resume(door, id, "oracle", 3600);
+    struct expectation cancelled = {scene, id, STATE_CANCELLED};
+
+    stage_until(scene->stage, has_calls, scene, &door, 1);
+    assert_int_equal(stage_approve(scene->stage, id, BOB), 0);
+    assert_string_equal(await(scene, door, pending).verdict, "pending");
+    stage_hang_up(door);
+    stage_until(scene->stage, is_in_state, &cancelled, NULL, 0);
 }
 
 static void test_resume_is_told_of_a_denial(void **state)
@@ -690,7 +711,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_verdicts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resume_is_held_until_approved, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_resume_is_held_for_the_quorum, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_resume_for_the_quorum, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hanging_up_between_approvals_withdraws, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_resume_is_told_of_a_denial, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resume_out_of_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hanging_up_withdraws, set_up, tear_down),

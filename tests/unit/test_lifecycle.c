@@ -66,11 +66,11 @@ static void test_every_pair(void **unused)
 static void test_out_of_range(void **unused)
 {
     assert_int_equal(lifecycle_next(STATE_COUNT, LIFE_REQUESTED), STATE_NONE);
-    assert_int_equal(lifecycle_next((enum checkout_state)-1, LIFE_REQUESTED), STATE_NONE);
+    assert_int_equal(lifecycle_next((enum checkout_state) - 1, LIFE_REQUESTED), STATE_NONE);
     assert_int_equal(lifecycle_next(STATE_NONE, LIFE_EVENT_COUNT), STATE_NONE);
-    assert_int_equal(lifecycle_next(STATE_NONE, (enum lifecycle_event)-1), STATE_NONE);
+    assert_int_equal(lifecycle_next(STATE_NONE, (enum lifecycle_event) - 1), STATE_NONE);
     assert_string_equal(state_name(STATE_COUNT), "none");
-    assert_string_equal(state_name((enum checkout_state)-1), "none");
+    assert_string_equal(state_name((enum checkout_state) - 1), "none");
 }
 
 static void test_final_states(void **unused)
@@ -87,8 +87,8 @@ static void test_final_states(void **unused)
 static void test_names(void **unused)
 {
     /* contracts: States */
-    static const char *const names[] = {"pending",   "approved", "active",   "denied",  "cancelled",
-                                        "lapsed",    "returned", "revoked",  "expired", "applied"};
+    static const char *const names[] = {"pending", "approved", "active",  "denied",  "cancelled",
+                                        "lapsed",  "returned", "revoked", "expired", "applied"};
     size_t count = sizeof(names) / sizeof(names[0]);
 
     assert_int_equal(count, STATE_COUNT - 1);
@@ -120,7 +120,7 @@ static void test_event_names(void **unused)
     }
     assert_int_equal(length, strlen(names));
     assert_string_equal(event_name(EVENT_KIND_COUNT), "unknown");
-    assert_string_equal(event_name((enum event_kind)-1), "unknown");
+    assert_string_equal(event_name((enum event_kind) - 1), "unknown");
 }
 
 int main(void)

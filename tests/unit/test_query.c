@@ -438,8 +438,8 @@ static void test_open_and_holders(void **state)
         other_account.account_uid = 0;
         insert(place, other_account);
         if (s == STATE_PENDING || s == STATE_APPROVED || s == STATE_ACTIVE)
-            (void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%llu",
-                           *all ? " " : "", (unsigned long long)id);
+            (void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%llu", *all ? " " : "",
+                           (unsigned long long)id);
         if (s == STATE_APPROVED || s == STATE_ACTIVE)
             (void)snprintf(held + strlen(held), sizeof(held) - strlen(held), "%s%llu %llu",
                            *held ? " " : "", (unsigned long long)id,
@@ -463,8 +463,7 @@ static void test_open_and_holders(void **state)
 
 static struct checkout_filter everything(void)
 {
-    return (struct checkout_filter){
-        .person_uid = UID_UNSET, .seen_by = UID_UNSET, .limit = 100};
+    return (struct checkout_filter){.person_uid = UID_UNSET, .seen_by = UID_UNSET, .limit = 100};
 }
 
 static void assert_list(struct place *place, const struct checkout_filter *filter,

@@ -143,12 +143,9 @@ static void test_full(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wish_and_answer),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_kinds_are_apart),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_groups_fail_user_does_not),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_wish_and_answer),           cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_kinds_are_apart),           cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_groups_fail_user_does_not), cmocka_unit_test(test_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -367,9 +367,9 @@ static void test_other_database(void **state)
 
     umask(077);
     assert_int_equal(sqlite3_open(place->path, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, "CREATE TABLE t (a); INSERT INTO t VALUES (1)", NULL,
-                                  NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(database, "CREATE TABLE t (a); INSERT INTO t VALUES (1)", NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(database);
     assert_refused(place, "other program");
     scene_tamper(place->path, "PRAGMA application_id = 1885433188");
@@ -415,8 +415,8 @@ static void test_broken_head(void **state)
     }
 }
 
-/* A check-out of years ago must not come back from a log that was left behind when the ledger was moved
- * away. */
+/* A check-out of years ago must not come back from a log that was left behind when the ledger was
+ * moved away. */
 static void test_log_left_behind(void **state)
 {
     struct place *place = *state;
@@ -497,7 +497,8 @@ static void test_clock_only_rises(void **state)
     store_free(store);
 }
 
-/* Another writer, which there must not be: its lock is waited for and then the change fails whole. */
+/* Another writer, which there must not be: its lock is waited for and then the change fails whole.
+ */
 static void test_locked(void **state)
 {
     struct place *place = *state;
@@ -545,18 +546,30 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_create),         TEST(test_settings),
-        TEST(test_reopen),         TEST(test_reopen_after_crash),
-        TEST(test_symlink),        TEST(test_fifo),
-        TEST(test_directory),      TEST(test_hard_link),
-        TEST(test_mode),           TEST(test_owner),
-        TEST(test_directory_mode), TEST(test_no_directory),
-        TEST(test_empty),          TEST(test_garbage),
-        TEST(test_torn),           TEST(test_other_database),
-        TEST(test_version),        TEST(test_broken_head),
-        TEST(test_log_left_behind), TEST(test_half_made),
-        TEST(test_rollback),       TEST(test_clock_only_rises),
-        TEST(test_locked),         TEST(test_full),
+        TEST(test_create),
+        TEST(test_settings),
+        TEST(test_reopen),
+        TEST(test_reopen_after_crash),
+        TEST(test_symlink),
+        TEST(test_fifo),
+        TEST(test_directory),
+        TEST(test_hard_link),
+        TEST(test_mode),
+        TEST(test_owner),
+        TEST(test_directory_mode),
+        TEST(test_no_directory),
+        TEST(test_empty),
+        TEST(test_garbage),
+        TEST(test_torn),
+        TEST(test_other_database),
+        TEST(test_version),
+        TEST(test_broken_head),
+        TEST(test_log_left_behind),
+        TEST(test_half_made),
+        TEST(test_rollback),
+        TEST(test_clock_only_rises),
+        TEST(test_locked),
+        TEST(test_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

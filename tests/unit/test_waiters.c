@@ -18,6 +18,7 @@ struct scene {
 struct sleeper {
     struct waiter *waiter;
     unsigned woken;
+    bool timed_out;
     struct sleeper *cancels; /* when it wakes */
     struct scene *adds_to;   /* waits again when it wakes, for number 99 */
 };
@@ -42,11 +43,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void on_wake(void *userdata)
+static void on_wake(bool timed_out, void *userdata)
 {
     struct sleeper *sleeper = userdata;
 
     sleeper->woken++;
+    sleeper->timed_out = timed_out;
     sleeper->waiter = NULL;
     if (sleeper->cancels) {
         waiter_cancel(sleeper->cancels->waiter);
@@ -100,6 +102,7 @@ static void test_decision_wakes_its_own(void **state)
     tell(scene, EVENT_STARTED, 17, STATE_APPROVED, STATE_ACTIVE);
     run(scene);
     assert_int_equal(first.woken, 1);
+    assert_false(first.timed_out);
     assert_int_equal(second.woken, 1);
     assert_int_equal(other.woken, 0);
     assert_non_null(other.waiter);
@@ -128,7 +131,6 @@ static void test_every_end_wakes(void **state)
     }
 }
 
-/* The first of two approvals does not answer the question: who waits is told nothing to act on. */
 static void test_what_changes_nothing_wakes_nobody(void **state)
 {
     struct scene *scene = *state;
@@ -152,6 +154,7 @@ static void test_time_wakes(void **state)
     while (!soon.woken)
         assert_true(sd_event_run(scene->event, 10 * 1000000) > 0);
     assert_int_equal(soon.woken, 1);
+    assert_true(soon.timed_out);
     assert_int_equal(late.woken, 0);
     assert_non_null(late.waiter);
 }
@@ -206,7 +209,6 @@ static void test_waking_may_cancel_and_add(void **state)
     assert_int_equal(run(scene), 0);
 }
 
-/* tear_down frees waiters with these pending, woken and not; the sanitizers look on. */
 /* Who waits is told of it, and waits on. */
 static void test_an_approval_of_several_wakes(void **state)
 {
@@ -219,6 +221,7 @@ static void test_an_approval_of_several_wakes(void **state)
     assert_int_equal(sleeper.woken, 1);
 }
 
+/* tear_down frees waiters with these pending, woken and not; the sanitizers look on. */
 static void test_free_with_pending(void **state)
 {
     static struct sleeper sleepers[4]; /* outlives the function: a wake would be seen */
