@@ -5,6 +5,7 @@
 
 #include "core/ledger_internal.h"
 #include "core/quorum.h"
+#include "duration.h"
 
 /* More earlier approvers than this do not fit into one question to the name service. */
 #define APPROVALS_MAX (ROSTER_MAX - 2)
@@ -34,8 +35,8 @@ bool ledger_may_decide(const struct ledger *ledger, const struct checkout *check
     const struct policy *policy = ledger_policy(ledger, checkout->policy);
 
     return policy && policy->approval_required && person->uid != 0 &&
-           (policy->self_approval || (person->uid != checkout->person_uid &&
-                                      person->uid != checkout->person_loginuid)) &&
+           (policy->self_approval ||
+            (person->uid != checkout->person_uid && person->uid != checkout->person_loginuid)) &&
            ledger_is_approver(ledger, checkout, person);
 }
 
@@ -55,8 +56,8 @@ char *ledger_who_can_approve(const struct ledger *ledger, const struct checkout 
     return sentence;
 }
 
-/* Two people, by everything that the kernel knows of them: neither uid nor loginuid of the one is uid
- * or loginuid of the other. */
+/* Two people, by everything that the kernel knows of them: neither uid nor loginuid of the one is
+ * uid or loginuid of the other. */
 static bool is_same_human(const struct checkout *checkout, const struct caller *caller)
 {
     if (caller->uid == checkout->person_uid || caller->loginuid == checkout->person_uid ||
@@ -103,9 +104,12 @@ static int check_decider(const struct ledger *ledger, const struct policy *polic
 
 /* ---- approve ---- */
 
-/* The earlier approvals with today's groups of their givers: who cannot be told does not count. */
+/* The earlier approvals with today's groups of their givers: who is gone, or is more than can be
+ * looked up, does not count. Whom the name service cannot tell is waited for by refusing: this
+ * approval would be used up without completing anything, and nobody might be left to give another.
+ */
 static int gather_approvals(const struct checkout *checkout, struct roster *roster,
-                            struct approval *approvals, size_t *ret_count)
+                            struct approval *approvals, size_t *ret_count, struct error *error)
 {
     bool wait = false;
     size_t count = 0;
@@ -116,6 +120,11 @@ static int gather_approvals(const struct checkout *checkout, struct roster *rost
         int r = roster_user(roster, decision->actor, true, &approver);
 
         wait = wait || r == -EAGAIN;
+        if (r < 0 && r != -EAGAIN && r != -ENOENT && r != -ENOSPC)
+            return error_set(error, ERROR_NOT_PERMITTED,
+                             "the name service did not say in time which groups %s, who has "
+                             "approved request %llu, is in: try again",
+                             decision->actor, (unsigned long long)checkout->id);
         if (r == 0 && approver->uid == decision->actor_uid)
             approvals[count++] = (struct approval){approver, decision->time};
     }
@@ -123,10 +132,11 @@ static int gather_approvals(const struct checkout *checkout, struct roster *rost
     return wait ? -EAGAIN : 0;
 }
 
-static int check_terms(const struct checkout *checkout, const struct approval_terms *terms,
-                       const struct moment *now, struct error *error)
+static int check_terms(const struct policy *policy, const struct checkout *checkout,
+                       const struct approval_terms *terms, const struct moment *now,
+                       struct error *error)
 {
-    char start[WHEN_TEXT_MAX];
+    char start[WHEN_TEXT_MAX], most[DURATION_TEXT_MAX];
 
     if (!terms->digest || strcmp(terms->digest, checkout->digest) != 0)
         return error_set(error, terms->digest ? ERROR_CHANGED : ERROR_INVALID_ARGUMENT,
@@ -138,6 +148,11 @@ static int check_terms(const struct checkout *checkout, const struct approval_te
                          "that is longer than the %llu seconds that %s asked for: an approval can "
                          "only shorten",
                          (unsigned long long)checkout->duration, checkout->person);
+    if ((terms->duration ? terms->duration : checkout_granted_seconds(checkout)) >
+        policy->max_duration)
+        return error_set(error, ERROR_POLICY_REFUSED,
+                         "policy %s allows at most %s by now: approve it for that or less (--for)",
+                         policy->name, duration_format(policy->max_duration, most));
     if (terms->start && terms->start < checkout->start_at)
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "that is earlier than %s asked for (%s): an approval can only set a later "
@@ -150,8 +165,8 @@ static int check_terms(const struct checkout *checkout, const struct approval_te
 
 static int copy_decision(const struct decision *decision, struct checkout *checkout)
 {
-    struct decision *decisions = reallocarray(checkout->decisions, checkout->n_decisions + 1,
-                                              sizeof(*checkout->decisions));
+    struct decision *decisions =
+        reallocarray(checkout->decisions, checkout->n_decisions + 1, sizeof(*checkout->decisions));
     struct decision copy = *decision;
 
     if (!decisions)
@@ -173,7 +188,8 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
 {
     int r;
 
-    checkout_approve(checkout, policy, now); /* first: a later start that was set is looked at too */
+    checkout_approve(checkout, policy,
+                     now); /* first: a later start that was set is looked at too */
     r = request_check_exclusive(ledger, policy, checkout, now, error);
     if (r != 0)
         return r;
@@ -184,8 +200,8 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
                                                        .reason = reason};
     if (checkout_starts_now(checkout, now)) {
         checkout_open_window(checkout, now->wall, now);
-        changes->items[changes->count++] = (struct change){
-            .kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout};
+        changes->items[changes->count++] =
+            (struct change){.kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout};
     }
     return 0;
 }
@@ -287,11 +303,11 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
     if (r == 0 && checkout->state != STATE_PENDING)
         r = outcome_refuse(ledger, checkout, now, error);
     if (r == 0)
-        r = check_terms(checkout, terms, now, error);
+        r = check_terms(policy, checkout, terms, now, error);
     if (r == 0)
         r = already_decided(checkout, caller, now, error);
     if (r == 0)
-        r = gather_approvals(checkout, roster, approvals, &n_approvals);
+        r = gather_approvals(checkout, roster, approvals, &n_approvals, error);
     if (r != 0)
         return r;
 
@@ -320,8 +336,8 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
 
     approvals[n_approvals++] = (struct approval){person, now->wall};
     return approve(ledger, policy, checkout, &decision,
-                   quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached,
-                   now, &changes, error);
+                   quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached, now,
+                   &changes, error);
 }
 
 int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
@@ -352,7 +368,9 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
         return r ? r : person_r ? person_r : account_r;
     draft.person = person;
     draft.account = account;
-    r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
+    r = ledger_tick(ledger, now, error);
+    if (r == 0)
+        r = request_decide(ledger, request, person, account, roster, now, &draft.policy, error);
     if (r == 0 && !draft.policy->approval_required)
         r = error_set(error, ERROR_POLICY_REFUSED,
                       "policy %s asks for no approval: %s can request it without you",
@@ -367,8 +385,8 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     term = quorum_term_for(draft.policy->quorum, &approvers, NULL, 0, granter);
     if (!term)
         return error_set(error, ERROR_NOT_PERMITTED,
-                         "policy %s asks others first: let %s request it",
-                         draft.policy->name, person->name);
+                         "policy %s asks others first: let %s request it", draft.policy->name,
+                         person->name);
 
     CLEANUP_FREE char *term_copy = *term ? strdup(term) : NULL;
     struct actor actor = {granter->name, caller->uid, caller->loginuid};
@@ -382,14 +400,12 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
 
     if (*term && !term_copy)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    changes.items[changes.count++] = (struct change){.kind = EVENT_REQUESTED,
-                                                     .life = LIFE_REQUESTED,
-                                                     .checkout = checkout,
-                                                     .actor = &actor};
+    changes.items[changes.count++] = (struct change){
+        .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = checkout, .actor = &actor};
     approval = (struct approval){granter, now->wall};
     r = approve(ledger, draft.policy, checkout, &decision,
-                quorum_evaluate(draft.policy->quorum, &approvers, &approval, 1).reached,
-                now, &changes, error);
+                quorum_evaluate(draft.policy->quorum, &approvers, &approval, 1).reached, now,
+                &changes, error);
     if (r == 0)
         *ret_id = checkout->id;
     return r;
@@ -424,10 +440,6 @@ int ledger_deny(struct ledger *ledger, uint64_t id, const char *reason, const st
                             .reason = reason,
                             .decision = &decision};
 
-    /* Who approved first and now denies takes the approval back: the first decision stays stored. */
-    for (size_t i = 0; i < checkout->n_decisions; i++)
-        if (checkout->decisions[i].actor_uid == caller->uid)
-            change.decision = NULL;
     return ledger_commit(ledger, &change, 1, now, error);
 }
 
@@ -437,14 +449,15 @@ static int give_up(struct ledger *ledger, uint64_t id, const struct caller *call
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
+    struct error ignored;
     struct change change = {.kind = pending ? EVENT_CANCELLED : EVENT_RETURNED,
                             .life = pending ? LIFE_CANCELLED : LIFE_RETURNED};
     int r = ledger_identify(caller, roster, &person, error);
 
-    if (r == 0)
-        r = ledger_tick(ledger, now, error);
-    if (r == 0)
+    if (r == 0) {
+        (void)ledger_tick(ledger, now, &ignored); /* what is wrong elsewhere is no hindrance here */
         r = ledger_load(ledger, id, &checkout, error);
+    }
     if (r != 0)
         return r;
     if (checkout->person_uid != caller->uid)
@@ -488,12 +501,13 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
+    struct error ignored;
     int r = ledger_identify(caller, roster, &person, error);
 
-    if (r == 0)
-        r = ledger_tick(ledger, now, error);
-    if (r == 0)
+    if (r == 0) {
+        (void)ledger_tick(ledger, now, &ignored); /* what is wrong elsewhere is no hindrance here */
         r = ledger_load(ledger, id, &checkout, error);
+    }
     if (r != 0)
         return r;
     /* Taking away is open to more than giving: root and administrators too, and for oneself too. */

@@ -348,8 +348,10 @@ int ledger_abandon(struct ledger *ledger, uint64_t id, const struct moment *now,
     struct change change = {.kind = EVENT_CANCELLED,
                             .life = LIFE_CANCELLED,
                             .reason = "the login that waited for it has gone"};
-    int r = ledger_load(ledger, id, &checkout, error);
+    int r;
 
+    let_time_pass(ledger, now);
+    r = ledger_load(ledger, id, &checkout, error);
     if (r != 0 || checkout->state != STATE_PENDING || !checkout->waiting)
         return r;
     change.checkout = checkout;

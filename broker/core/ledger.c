@@ -90,9 +90,8 @@ char *when_format(uint64_t wall, const struct moment *now, char buffer[static WH
 
     if (!localtime_r(&then, &at) || !localtime_r(&today, &current) ||
         !strftime(buffer, WHEN_TEXT_MAX,
-                  at.tm_year == current.tm_year && at.tm_yday == current.tm_yday
-                      ? "%H:%M"
-                      : "%Y-%m-%d %H:%M",
+                  at.tm_year == current.tm_year && at.tm_yday == current.tm_yday ? "%H:%M"
+                                                                                 : "%Y-%m-%d %H:%M",
                   &at))
         memcpy(buffer, "?", 2);
     return buffer;
@@ -182,18 +181,39 @@ static void tell(struct ledger *ledger, const struct change *change, const struc
         .reason = change->reason,
         .term = change->decision ? change->decision->term : NULL,
         .session = session,
-        .person = login ? login->person : checkout ? checkout->person : NULL,
-        .account = login ? login->account : checkout ? checkout->account : NULL,
-        .door = login ? door_name(login->door) : checkout ? checkout->door : NULL,
-        .service = login ? login->service : checkout ? checkout->service : NULL,
-        .tty = login ? login->tty : checkout ? checkout->tty : NULL,
-        .rhost = login ? login->rhost : checkout ? checkout->rhost : NULL,
+        .person = login      ? login->person
+                  : checkout ? checkout->person
+                             : NULL,
+        .account = login      ? login->account
+                   : checkout ? checkout->account
+                              : NULL,
+        .door = login      ? door_name(login->door)
+                : checkout ? checkout->door
+                           : NULL,
+        .service = login      ? login->service
+                   : checkout ? checkout->service
+                              : NULL,
+        .tty = login      ? login->tty
+               : checkout ? checkout->tty
+                          : NULL,
+        .rhost = login      ? login->rhost
+                 : checkout ? checkout->rhost
+                            : NULL,
         .policy = checkout ? checkout->policy : change->policy,
         .policy_digest = checkout ? checkout->policy_digest : change->policy_digest,
     };
 
     if (ledger->sink)
         ledger->sink(&event, ledger->userdata);
+}
+
+static void undo(struct checkout *checkout, enum checkout_state state_old)
+{
+    checkout->state = state_old;
+    if (state_old == STATE_NONE) {
+        checkout->id = 0;
+        checkout->digest[0] = '\0';
+    }
 }
 
 int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
@@ -216,16 +236,17 @@ int ledger_commit(struct ledger *ledger, const struct change *changes, size_t co
     if (r == 0)
         r = store_commit(ledger->store);
     if (r < 0) {
-        int code = r == -ESTALE   ? error_set(error, ERROR_WRONG_STATE,
-                                              "it has changed meanwhile; look at it again")
-                   : r == -EEXIST ? error_set(error, ERROR_ALREADY_DECIDED,
-                                              "you have decided this request already")
-                                  : ledger_storage_error(ledger, r, error);
+        int code =
+            r == -ESTALE
+                ? error_set(error, ERROR_WRONG_STATE, "it has changed meanwhile; look at it again")
+            : r == -EEXIST
+                ? error_set(error, ERROR_ALREADY_DECIDED, "you have decided this request already")
+                : ledger_storage_error(ledger, r, error);
 
         store_rollback(ledger->store);
         while (done-- > 0)
             if (changes[done].checkout)
-                changes[done].checkout->state = stored[done].state_old;
+                undo(changes[done].checkout, stored[done].state_old);
         return code;
     }
     for (size_t i = 0; i < count; i++)
@@ -238,9 +259,8 @@ int ledger_commit(struct ledger *ledger, const struct change *changes, size_t co
 int ledger_load_policies(struct ledger *ledger, struct policy_set *set, const struct moment *now,
                          struct error *error)
 {
-    struct change change = {.kind = EVENT_POLICY_LOADED,
-                            .life = LIFE_EVENT_COUNT,
-                            .policy_digest = set->digest};
+    struct change change = {
+        .kind = EVENT_POLICY_LOADED, .life = LIFE_EVENT_COUNT, .policy_digest = set->digest};
     int r = store_put_policy(ledger->store, set->digest, now->wall, set->text ? set->text : "");
 
     if (r < 0)
@@ -314,7 +334,8 @@ bool checkout_starts_now(const struct checkout *checkout, const struct moment *n
     return !checkout->use_by && checkout->start_at <= now->wall;
 }
 
-/* A check-out that outlives a reboot gets its boot-clock end anew, unless the clock cannot be trusted. */
+/* A check-out that outlives a reboot gets its boot-clock end anew, unless the clock cannot be
+ * trusted. */
 static int carry_over(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
                       struct error *error)
 {
@@ -323,18 +344,15 @@ static int carry_over(struct ledger *ledger, struct checkout *checkout, const st
     else if (checkout->use_by)
         checkout->end_boot = boot_at(checkout->use_by, now);
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
-    return ledger_storage_error(ledger,
-                                store_update_checkout(ledger->store, checkout, checkout->state),
-                                error);
+    return ledger_storage_error(
+        ledger, store_update_checkout(ledger->store, checkout, checkout->state), error);
 }
 
 static int expire(struct ledger *ledger, struct checkout *checkout, const char *reason,
                   const struct moment *now, struct error *error)
 {
-    struct change change = {.kind = EVENT_EXPIRED,
-                            .life = LIFE_EXPIRED,
-                            .checkout = checkout,
-                            .reason = reason};
+    struct change change = {
+        .kind = EVENT_EXPIRED, .life = LIFE_EXPIRED, .checkout = checkout, .reason = reason};
 
     return ledger_commit(ledger, &change, 1, now, error);
 }
@@ -370,8 +388,12 @@ static int age(struct ledger *ledger, struct checkout *checkout, const struct mo
 
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error)
 {
-    /* A later round sees what an earlier one made due: carried over a reboot, started, over already. */
-    for (int round = 0; round < 3; round++) {
+    struct error problem;
+    int first = 0; /* what went wrong with one does not keep time from the others */
+
+    /* A later round sees what an earlier one made due: carried over a reboot, started, over
+     * already. */
+    for (int round = 0; round < 3 && first == 0; round++) {
         CLEANUP_FREE uint64_t *ids = NULL;
         size_t count = 0;
         int r = store_due(ledger->store, now, &ids, &count);
@@ -381,16 +403,18 @@ int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *e
         for (size_t i = 0; i < count; i++) {
             CLEANUP_CHECKOUT struct checkout *checkout = NULL;
 
-            r = ledger_load(ledger, ids[i], &checkout, error);
+            r = ledger_load(ledger, ids[i], &checkout, &problem);
             if (r == 0)
-                r = age(ledger, checkout, now, error);
-            if (r != 0)
-                return r;
+                r = age(ledger, checkout, now, &problem);
+            if (r != 0 && first == 0) {
+                first = r;
+                *error = problem;
+            }
         }
         if (count == 0)
             break;
     }
-    return 0;
+    return first;
 }
 
 int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *ret_wall,

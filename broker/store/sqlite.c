@@ -102,7 +102,7 @@ static void cleanup_file(FILE **file)
 
 const char *store_problem(const struct store *store)
 {
-    return sqlite3_errmsg(store->database);
+    return *store->problem ? store->problem : sqlite3_errmsg(store->database);
 }
 
 static void print_columns(FILE *out, const struct table *table, bool parameters)
@@ -186,8 +186,10 @@ static int run(struct store *store, enum statement_id id)
 
 int store_begin(struct store *store)
 {
-    int r = run(store, STATEMENT_BEGIN);
+    int r;
 
+    store->problem[0] = '\0';
+    r = run(store, STATEMENT_BEGIN);
     if (r == 0)
         store->in_transaction = true;
     return r;
@@ -212,6 +214,8 @@ int store_commit(struct store *store)
     int r = run(store, STATEMENT_COMMIT);
 
     if (r < 0) {
+        (void)snprintf(store->problem, sizeof(store->problem), "%s",
+                       sqlite3_errmsg(store->database));
         store_rollback(store);
         return r;
     }

@@ -148,6 +148,8 @@ def test_ended_while_it_waits(alice, bob, enter, journal, door, number):
     """Nothing is consumed, nothing is opened, and a late approval finds nothing to approve."""
     login = enter(alice, door)
     request = login.held()
+    if number == signal.SIGTSTP:
+        login.blocks(number)  # before it waits, Ctrl-Z is sudo's own
     os.kill(login.child.pid, number)
     login.refused()
     journal.wait(CHECKOUT_EVENT="cancelled", CHECKOUT_ID=request)

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Logins at a door: held, let in, refused."""
 
+import re
+import time
+from pathlib import Path
+
 import pexpect
 
-from .actor import status
+from .actor import PATIENCE, status
 
 # What id says where root is let in.
 ROOT = "uid=0(root)"
@@ -38,6 +42,16 @@ class Login:
         number = int(self.see(r"request (\d+)[^\n]*waiting[^\n]*\n").group(1))
         assert ROOT not in self.shown
         return number
+
+    def blocks(self, number):
+        """Waits until it has blocked the signal; nothing tells, so it is asked again and again."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            status = Path(f"/proc/{self.child.pid}/status").read_text()
+            if int(re.search(r"SigBlk:\t(\w+)", status).group(1), 16) >> (number - 1) & 1:
+                return
+            assert time.monotonic() < deadline, status
+            time.sleep(0.005)
 
     def end(self):
         """How it ended: exit status, or -signal."""

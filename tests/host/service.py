@@ -172,7 +172,23 @@ class Service:
     def _await(self, condition, timeout, what):
         if not self._changed.wait_for(condition, timeout):
             raise AssertionError(f"{self.unit}: no {what} in {timeout} s; exits {self.exits}, "
-                                 f"output:\n{self.output()}")
+                                 f"{self._describe()}, output:\n{self.output()}")
+
+    def _describe(self):
+        """What its process is at, as far as the kernel tells."""
+        if not self._process:
+            return "no process"
+        process = Path(f"/proc/{self._process.pid}")
+        said = []
+        for task in process.glob("task/*"):
+            for name in ("comm", "wchan", "syscall", "stack"):
+                try:
+                    said.append(f"{task.name} {name}: {(task / name).read_text().strip()}")
+                except OSError as error:
+                    said.append(f"{task.name} {name}: {error}")
+        signals = [line for line in (process / "status").read_text().splitlines()
+                   if line.startswith(("State", "Sig", "Shd"))]
+        return "\n".join(["", *signals, *said])
 
     def _poke(self):
         os.write(self._wake_write, b"x")

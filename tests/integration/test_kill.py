@@ -113,8 +113,9 @@ def test_kill_9_while_logins_wait_and_decisions_are_acknowledged(host, on_bus, d
     assert host.ledger("pragma integrity_check") == [("ok",)]
     seqs = [seq for (seq,) in host.ledger("select seq from audit order by seq")]
     assert seqs == list(range(1, len(seqs) + 1)), "a record is missing"
+    # A kill between a session's record and its answer costs a second record, as the door asks again.
     for number, (state, _) in ended.items():
-        assert bob.get(number)["uses"] == (1 if state == "active" else 0)
+        assert bob.get(number)["uses"] in ((1, 2) if state == "active" else (0,))
 
 
 def test_logins_wait_through_one_kill_without_a_word_lost(host, on_bus):

@@ -161,7 +161,7 @@ static void test_approver_hears_on_all_terminals(void **state)
     for (size_t i = 0; i < PTYS; i++)
         assert_string_equal(screen(i),
                             "\r\n[pam_checkout] alice asks for root on db1: \"disk is full\" "
-                            "(ticket CHG-1); decide with: checkoutctl show 17\r\n");
+                            "(ticket CHG-1); decide with: checkoutctl approve 17\r\n");
     assert_int_equal(it.asked, 1);
 }
 
@@ -174,7 +174,7 @@ static void test_what_was_not_given(void **state)
     assert_int_equal(terminals_tell(it.terminals, &checkout, false), 0);
     wait_for_line(0);
     assert_string_equal(screen(0), "\r\n[pam_checkout] alice asks for more time as root; "
-                                   "decide with: checkoutctl show 17\r\n");
+                                   "decide with: checkoutctl approve 17\r\n");
 }
 
 static void test_who_may_not_decide_hears_nothing(void **state)
@@ -184,7 +184,7 @@ static void test_who_may_not_decide_hears_nothing(void **state)
     wait_for_asked(1);
     tell(2);
     wait_for_line(0);
-    assert_null(strstr(screen(0), "show 1\r"));
+    assert_null(strstr(screen(0), "approve 1\r"));
     assert_int_equal(it.asked, 2);
 }
 
@@ -201,7 +201,7 @@ static void test_requester_is_not_told(void **state)
     wait_for_line(0);
     const char *seen = screen(0);
     assert_int_equal(count(seen, "[pam_checkout]"), 1);
-    assert_non_null(strstr(seen, "show 3\r"));
+    assert_non_null(strstr(seen, "approve 3\r"));
     /* Not even asked. */
     assert_int_equal(it.asked, 1);
 }
@@ -219,7 +219,7 @@ static void test_terminal_that_nobody_reads(void **state)
     screen_fill(it.slaves[0]);
     tell(1);
     wait_for_line(1);
-    assert_non_null(strstr(screen(1), "show 1\r"));
+    assert_non_null(strstr(screen(1), "approve 1\r"));
     assert_int_equal(count(screen(0), "pam_checkout"), 0);
 }
 
@@ -238,8 +238,8 @@ static void test_hostile_words(void **state)
     const char *seen = screen(0);
     size_t length = strlen(seen);
     assert_true(length < 800);
-    assert_string_equal(seen + length - strlen("checkoutctl show 17\r\n"),
-                        "checkoutctl show 17\r\n");
+    assert_string_equal(seen + length - strlen("checkoutctl approve 17\r\n"),
+                        "checkoutctl approve 17\r\n");
     for (size_t i = 2; i < length - 2; i++)
         assert_true(seen[i] >= 0x20 && seen[i] < 0x7f);
     assert_non_null(strstr(seen, "\\x0a...\""));
@@ -255,8 +255,8 @@ static void test_flood_is_folded(void **state)
     wait_for_line(0);
     const char *seen = screen(0);
     assert_int_equal(count(seen, "[pam_checkout]"), 5);
-    assert_non_null(strstr(seen, "show 5\r"));
-    assert_null(strstr(seen, "show 6\r"));
+    assert_non_null(strstr(seen, "approve 5\r"));
+    assert_null(strstr(seen, "approve 6\r"));
 
     /* Two more while some are folded: they join them. */
     tell(33);
@@ -293,7 +293,7 @@ static void test_nobody_is_logged_in(void **state)
     it.n_ttys = PTYS;
     tell(2);
     wait_for_line(0);
-    assert_null(strstr(screen(0), "show 1\r"));
+    assert_null(strstr(screen(0), "approve 1\r"));
 }
 
 static void test_free_in_the_middle(void **state)
@@ -320,7 +320,7 @@ static void test_sink(void **state)
     wait_for_line(0);
     const char *seen = screen(0);
     assert_int_equal(count(seen, "[pam_checkout]"), 1);
-    assert_non_null(strstr(seen, "show 5\r"));
+    assert_non_null(strstr(seen, "approve 5\r"));
 }
 
 int main(int argc, char **argv)
