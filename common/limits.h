@@ -61,3 +61,8 @@
 #define LIMIT_PENDING_PERSON 20
 #define LIMIT_PENDING_TOTAL 10000
 #define LIMIT_REQUESTS_PER_MINUTE 20
+
+/* Calls that one connection to the bus, and all together, may have under way: each costs the broker some
+ * kilobytes until it is answered, and its memory is bounded. */
+#define LIMIT_CALLS_SENDER 64
+#define LIMIT_CALLS_TOTAL 4096

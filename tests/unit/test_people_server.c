@@ -440,6 +440,63 @@ static void test_forged_credentials(void **state)
     stage_hang_up(bob);
 }
 
+static DBusHandlerResult count_answer(DBusConnection *connection, DBusMessage *message,
+                                      void *userdata)
+{
+    unsigned *answers = userdata; /* [0]: all, [1]: refused for their number */
+
+    if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_ERROR)
+        return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+    answers[0]++;
+    answers[1] += dbus_message_is_error(message, "org.pamcheckout.Error.LimitReached");
+    return DBUS_HANDLER_RESULT_HANDLED;
+}
+
+static bool has_all_answers(void *userdata)
+{
+    return *(unsigned *)userdata >= 2 * LIMIT_CALLS_SENDER;
+}
+
+/* Twice as many calls at once as one connection may have under way, while the bus is slow to say who
+ * calls: the broker's memory is not the caller's to fill. */
+static void test_too_many_calls(void **state)
+{
+    struct scene *scene = *state;
+    DBusConnection *mallory = come(scene, MALLORY), *bob = come(scene, BOB);
+    CLEANUP_MESSAGE DBusMessage *ask_bus = dbus_message_new_method_call(
+        DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetId");
+    CLEANUP_MESSAGE DBusMessage *id = NULL;
+    unsigned answers[2] = {0}, calls = 0;
+    struct call *call;
+
+    for (int i = 0; i < 2 * LIMIT_CALLS_SENDER; i++) {
+        CLEANUP_MESSAGE DBusMessage *get_call = new_call("Get");
+        dbus_uint64_t number = 999999;
+
+        assert_true(dbus_message_append_args(get_call, DBUS_TYPE_UINT64, &number,
+                                             DBUS_TYPE_INVALID));
+        assert_true(dbus_connection_send(mallory, get_call, NULL));
+    }
+    /* Answered, so the bus has passed all before it on. */
+    id = dbus_connection_send_with_reply_and_block(mallory, ask_bus, 60000, NULL);
+    assert_non_null(id);
+    kill(scene->bus, SIGSTOP);
+    stage_run(scene->stage);
+    LIST_FOREACH(call, &scene->stage->bus.calls, link)
+    calls++;
+    assert_int_equal(calls, LIMIT_CALLS_SENDER);
+    kill(scene->bus, SIGCONT);
+
+    assert_true(dbus_connection_add_filter(mallory, count_answer, answers, NULL));
+    stage_until(scene->stage, has_all_answers, answers, &mallory, 1);
+    assert_int_equal(answers[1], LIMIT_CALLS_SENDER);
+    settle(scene, bob);
+    settle(scene, mallory);
+    dbus_connection_remove_filter(mallory, count_answer, answers);
+    stage_hang_up(mallory);
+    stage_hang_up(bob);
+}
+
 /* ---- the bus ---- */
 
 static bool is_lost(void *userdata)
@@ -655,6 +712,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_sender_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_with_pending, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forged_credentials, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bus_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forged_name_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_name_lost, set_up, tear_down),
