@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limits.h"
+
 static void fail(struct call *call, const char *why)
 {
     struct error error;
@@ -68,6 +70,19 @@ static int read_credentials(DBusMessage *reply, uint32_t *ret_uid, uint32_t *ret
     return has_uid && has_pid ? 0 : -ENODATA;
 }
 
+/* How many calls of that uid are past this. */
+static size_t count_calls(const struct call *call, uid_t uid)
+{
+    const struct call *other;
+    size_t count = 0;
+
+    LIST_FOREACH(other, &call->bus->calls, link)
+    if (other != call && other->connection == call->connection && !other->credentials &&
+        other->caller.uid == uid)
+        count++;
+    return count;
+}
+
 static void on_credentials(DBusPendingCall *pending, void *userdata)
 {
     struct call *call = userdata;
@@ -81,6 +96,16 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
         !dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) ||
         read_credentials(reply, &uid, &pid) < 0 || uid == UID_UNSET) {
         fail(call, "no credentials");
+        return;
+    }
+    if (count_calls(call, uid) >= LIMIT_CALLS_PERSON) {
+        struct error error;
+
+        error_set(&error, ERROR_LIMIT_REACHED,
+                  "%d calls of yours are under way, which is the most that one person may have: wait "
+                  "for an answer first",
+                  LIMIT_CALLS_PERSON);
+        call_finish(call, &error);
         return;
     }
     call->caller.uid = uid;

@@ -10,6 +10,7 @@
 #include "bus/encode.h"
 #include "bus/loop.h"
 #include "dict.h"
+#include "limits.h"
 
 /* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
  * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message
@@ -39,6 +40,37 @@ static bool is_name_lost(DBusMessage *message)
            strcmp(name, BROKER1_INTERFACE) == 0;
 }
 
+/* Each call is kept until it is answered, and who waits for no reply can send without end. */
+static bool is_too_many(const struct people_server *server, DBusMessage *message)
+{
+    const char *sender = dbus_message_get_sender(message);
+    size_t total = 0, own = 0;
+    struct call *call;
+
+    if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL)
+        return false;
+    LIST_FOREACH(call, &server->bus->calls, link)
+    {
+        own += sender && call->connection == server->connection &&
+               dbus_message_has_sender(call->message, sender);
+        if (own >= LIMIT_CALLS_CONNECTION || ++total >= LIMIT_CALLS_TOTAL)
+            return true;
+    }
+    return false;
+}
+
+static void refuse(struct people_server *server, DBusMessage *message)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+
+    if (dbus_message_get_no_reply(message))
+        return;
+    reply = dbus_message_new_error(message, error_dbus_name(ERROR_LIMIT_REACHED),
+                                   "too many calls are under way: wait for an answer first");
+    if (reply)
+        (void)dbus_connection_send(server->connection, reply, NULL);
+}
+
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
 {
     struct people_server *server = userdata;
@@ -48,6 +80,10 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         if (!server->lost)
             server->on_lost(server->userdata);
         server->lost = true;
+        return DBUS_HANDLER_RESULT_HANDLED;
+    }
+    if (is_too_many(server, message)) {
+        refuse(server, message);
         return DBUS_HANDLER_RESULT_HANDLED;
     }
     return call_dispatch(server->bus, &broker1_interface, connection, message, server);
