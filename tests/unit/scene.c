@@ -452,6 +452,11 @@ enum checkout_state scene_state(struct scene *scene, uint64_t id)
     return checkout->state;
 }
 
+const char *scene_code(int code)
+{
+    return code ? error_short_name((enum error_code)code) : "done";
+}
+
 const struct scene_event *scene_event(const struct scene *scene, size_t back)
 {
     assert_true(back < scene->n_events && back < SCENE_EVENTS_MAX);

@@ -127,9 +127,8 @@ enum checkout_state scene_state(struct scene *scene, uint64_t id);
     assert_string_equal(state_name(scene_state((scene), (id))), state_name(expected))
 #define assert_verdict(kind, expected)                                                             \
     assert_string_equal(verdict_name(kind), verdict_name(expected))
-#define assert_code(code, expected)                                                                \
-    assert_string_equal((code) ? error_short_name((enum error_code)(code)) : "done",               \
-                        (expected) ? error_short_name(expected) : "done")
+const char *scene_code(int code); /* "done" for 0 */
+#define assert_code(code, expected) assert_string_equal(scene_code(code), scene_code(expected))
 
 /* The newest event but `back`. */
 const struct scene_event *scene_event(const struct scene *scene, size_t back);

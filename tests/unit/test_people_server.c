@@ -548,7 +548,7 @@ static void test_second_broker(void **state)
                      0);
     assert_int_equal(people_server_open(second, &error), ERROR_STORAGE_FAILED);
     assert_non_null(strstr(error.text, "another broker"));
-    people_server_free(second);
+    second = people_server_free(second);
     stage_run(scene->stage);
     assert_int_equal(scene->lost, 0);
 }
