@@ -70,24 +70,12 @@ static int read_credentials(DBusMessage *reply, uint32_t *ret_uid, uint32_t *ret
     return has_uid && has_pid ? 0 : -ENODATA;
 }
 
-/* How many calls of that uid are past this. */
-static size_t count_calls(const struct call *call, uid_t uid)
-{
-    const struct call *other;
-    size_t count = 0;
-
-    LIST_FOREACH(other, &call->bus->calls, link)
-    if (other != call && other->connection == call->connection && !other->credentials &&
-        other->caller.uid == uid)
-        count++;
-    return count;
-}
-
 static void on_credentials(DBusPendingCall *pending, void *userdata)
 {
     struct call *call = userdata;
     CLEANUP_MESSAGE DBusMessage *reply = dbus_pending_call_steal_reply(pending);
     uint32_t uid = UID_UNSET, pid = 0, loginuid = LOGINUID_UNSET;
+    uint16_t *of_uid;
 
     dbus_pending_call_unref(TAKE_PTR(call->credentials));
     /* libdbus takes whatever has the right serial number for the reply: the bus keeps others from
@@ -98,7 +86,8 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
         fail(call, "no credentials");
         return;
     }
-    if (count_calls(call, uid) >= LIMIT_CALLS_PERSON) {
+    of_uid = &call->bus->counts.of_uid[uid % CALL_PLACES];
+    if (*of_uid >= LIMIT_CALLS_PERSON) {
         struct error error;
 
         error_set(&error, ERROR_LIMIT_REACHED,
@@ -108,6 +97,7 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
         call_finish(call, &error);
         return;
     }
+    call_count(call, of_uid);
     call->caller.uid = uid;
     call->caller.loginuid_known = read_loginuid(pid, &loginuid) == 0;
     call->caller.loginuid = loginuid;

@@ -40,23 +40,21 @@ static bool is_name_lost(DBusMessage *message)
            strcmp(name, BROKER1_INTERFACE) == 0;
 }
 
+/* The place of a connection among the counts: the bus calls them ":1.NUMBER". */
+static uint16_t *count_of_sender(struct bus *bus, const char *sender)
+{
+    const char *dot = sender ? strrchr(sender, '.') : NULL;
+
+    return &bus->counts.of_sender[dot ? strtoull(dot + 1, NULL, 10) % CALL_PLACES : 0];
+}
+
 /* Each call is kept until it is answered, and who waits for no reply can send without end. */
 static bool is_too_many(const struct people_server *server, DBusMessage *message)
 {
-    const char *sender = dbus_message_get_sender(message);
-    size_t total = 0, own = 0;
-    struct call *call;
-
-    if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL)
-        return false;
-    LIST_FOREACH(call, &server->bus->calls, link)
-    {
-        own += sender && call->connection == server->connection &&
-               dbus_message_has_sender(call->message, sender);
-        if (own >= LIMIT_CALLS_CONNECTION || ++total >= LIMIT_CALLS_TOTAL)
-            return true;
-    }
-    return false;
+    return dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL &&
+           (server->bus->counts.total >= LIMIT_CALLS_TOTAL ||
+            *count_of_sender(server->bus, dbus_message_get_sender(message)) >=
+                LIMIT_CALLS_CONNECTION);
 }
 
 static void refuse(struct people_server *server, DBusMessage *message)
@@ -429,12 +427,19 @@ void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
     }
 }
 
+static void begin(struct call *call, call_step step)
+{
+    call_count(call, &call->bus->counts.total);
+    call_count(call, count_of_sender(call->bus, dbus_message_get_sender(call->message)));
+    caller_find(call, step);
+}
+
 /* Every method asks first who calls. */
 #define HANDLER(method)                                                                            \
     void broker1_on_##method(struct call *call);                                                   \
     void broker1_on_##method(struct call *call)                                                    \
     {                                                                                              \
-        caller_find(call, method##_step);                                                          \
+        begin(call, method##_step);                                                                \
     }                                                                                              \
     struct handler_##method##_needs_semicolon
 
