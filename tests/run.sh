@@ -146,6 +146,12 @@ if [ "$plain$sanitized" = 00 ]; then
     lane_three & lanes+=($!)
     lane_four & lanes+=($!)
     wait "${lanes[@]}"
+    # Alone, so that it measures the door and not the other tests.
+    if [ -n "$long" ]; then
+        check bench 600 bash -c "ninja -C '$SOURCE/build/plain' tests/bench/door_cost &&
+            ${machine[*]@Q} $PYTHON '$SOURCE/tests/bench/live.py' '$SOURCE/build/plain'"
+        cat "$RESULTS/bench.log"
+    fi
 fi
 
 "$PYTHON" "$SOURCE/tests/summary.py" "$RESULTS"
