@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/config.h"
@@ -35,20 +36,30 @@ static int policies_at(struct ledger *ledger, uint64_t at, const struct moment *
     return 0;
 }
 
-static int explain(const struct policy_set *set, const struct policy_question *question,
-                   struct explanation *ret_explanation, struct error *error)
+/* The lines about the policies, and those about what the deciding one asks for. */
+static int explain(struct ledger *ledger, const struct policy_set *set,
+                   const struct policy_question *question, struct roster *roster,
+                   const struct moment *now, struct explanation *ret_explanation,
+                   struct error *error)
 {
     struct policy_answer answer = policy_decide(set, question);
-    struct explanation explanation = {.verdict = answer.verdict};
+    CLEANUP_FREE char *policies = policy_explain(set, question);
+    CLEANUP_FREE char *terms = NULL;
+    CLEANUP_FREE char *name = answer.policy ? strdup(answer.policy->name) : NULL;
+    char *lines = NULL;
+    int r = policies && (name || !answer.policy) ? 0 : -ENOMEM;
 
-    memcpy(explanation.policy_digest, set->digest, sizeof(explanation.policy_digest));
-    explanation.lines = policy_explain(set, question);
-    explanation.policy = answer.policy ? strdup(answer.policy->name) : NULL;
-    if (!explanation.lines || (answer.policy && !explanation.policy)) {
-        explanation_clear(&explanation);
-        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    }
-    *ret_explanation = explanation;
+    if (r == 0 && answer.verdict == POLICY_DECIDES)
+        r = explain_terms(ledger, set, answer.policy, question, roster, now, &terms);
+    if (r == 0 && asprintf(&lines, "%s%s", policies, terms ? terms : "") < 0)
+        r = -ENOMEM;
+    if (r == -EAGAIN)
+        return r;
+    if (r < 0)
+        return ledger_storage_error(ledger, r, error);
+    *ret_explanation = (struct explanation){
+        .verdict = answer.verdict, .policy = TAKE_PTR(name), .lines = lines};
+    memcpy(ret_explanation->policy_digest, set->digest, sizeof(ret_explanation->policy_digest));
     return 0;
 }
 
@@ -94,7 +105,9 @@ int ledger_explain(struct ledger *ledger, const struct explain_request *request,
                                        .any_source = !request->door && !request->rhost,
                                        .wall = request->at ? request->at : now->wall};
 
-    return explain(past ? past : ledger->policies, &question, ret_explanation, error);
+    /* What stands against a request is known for now only. */
+    return explain(ledger, past ? past : ledger->policies, &question, past ? NULL : roster, now,
+                   ret_explanation, error);
 }
 
 int ledger_check_reload(struct ledger *ledger, const struct caller *caller, struct roster *roster,

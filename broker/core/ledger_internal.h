@@ -70,6 +70,17 @@ int ledger_load(struct ledger *ledger, uint64_t id, struct checkout **ret_checko
 /* Today's policy of that name; NULL if there is none. */
 const struct policy *ledger_policy(const struct ledger *ledger, const char *name);
 
+/* What the policy that decides asks for, a line each; with a roster also what stands against a request
+ * now. The caller frees. 0, -ENOMEM, -EIO, or -EAGAIN where people are not in the roster yet. */
+int explain_terms(struct ledger *ledger, const struct policy_set *set, const struct policy *policy,
+                  const struct policy_question *question, struct roster *roster,
+                  const struct moment *now, char **ret_lines);
+
+/* ERROR_NO_APPROVER where nobody could approve a request of this person; -EAGAIN. */
+int request_check_approvers(const struct ledger *ledger, const struct policy *policy,
+                            const struct identity *person, struct roster *roster,
+                            struct error *error);
+
 /* The step that brought it into its state; the caller clears it. */
 void outcome_find(struct ledger *ledger, const struct checkout *checkout, struct step *ret_step);
 

@@ -103,9 +103,9 @@ static int find_candidates(const struct policy *policy, const struct approvers *
 }
 
 /* Refuses what nobody could ever approve, so that nobody waits for it. */
-static int check_approvers(const struct ledger *ledger, const struct policy *policy,
-                           const struct identity *person, struct roster *roster,
-                           struct error *error)
+int request_check_approvers(const struct ledger *ledger, const struct policy *policy,
+                            const struct identity *person, struct roster *roster,
+                            struct error *error)
 {
     struct approvers approvers = approvers_of(ledger->policies, policy, person->name);
     bool lacks_manager = !approvers.manager && principals_name_manager(&policy->approvers);
@@ -302,7 +302,7 @@ int request_draw_up(struct ledger *ledger, const struct draft *draft, struct ros
     if (r == 0)
         r = check_caps(ledger, draft, now, error);
     if (r == 0 && policy->approval_required)
-        r = check_approvers(ledger, policy, draft->person, roster, error);
+        r = request_check_approvers(ledger, policy, draft->person, roster, error);
     if (r != 0)
         return r;
 
