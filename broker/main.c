@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
@@ -191,12 +192,16 @@ static int open_doors(struct broker *broker)
     struct error error;
 
     if (people_server_open(broker->people, &error) != 0 ||
-        gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0 ||
-        ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0 ||
-        ledger_tick(broker->ledger, &now, &error) != 0) {
+        gate_server_new(&broker->bus, broker->settings->gate, &broker->gate, &error) != 0) {
         complain(3, "%s", error.text);
         return -EIO;
     }
+    /* With a full disk or a row that cannot be read the doors still say so, and what needs no record
+     * still works; a broker that did not start would let nobody revoke anything. */
+    if (ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0)
+        complain(3, "%s", error.text);
+    if (ledger_tick(broker->ledger, &now, &error) != 0)
+        complain(3, "%s", error.text);
     (void)sd_notify(0, "READY=1\nSTATUS=Both doors are open");
     return 0;
 }
@@ -267,8 +272,9 @@ static int start_ledger(struct broker *broker)
     }
     r = sd_id128_get_machine(&id);
     if (r < 0) {
-        complain(3, "/etc/machine-id: %s", strerror(-r));
-        return r;
+        complain(3, "/etc/machine-id is missing or holds no machine id (%s): see machine-id(5)",
+                 strerror(-r));
+        return -EIO;
     }
     if (gethostname(host, sizeof(host) - 1) < 0)
         return -errno;
@@ -282,6 +288,13 @@ static int start_ledger(struct broker *broker)
     return ledger_new(&settings, &broker->ledger);
 }
 
+/* sd-event silently switches a source off whose handler failed; a broker without its clock or its
+ * signals is one that has to start again. */
+static int exit_on_failure(sd_event_source *source)
+{
+    return sd_event_source_set_exit_on_failure(source, true);
+}
+
 static int add_sources(struct broker *broker)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -289,9 +302,16 @@ static int add_sources(struct broker *broker)
                                        TICK_AT_MOST_USEC, 0, on_tick, broker);
 
     if (r >= 0)
+        r = exit_on_failure(broker->tick);
+    if (r >= 0)
         r = sd_event_add_post(broker->event, &broker->post, on_post, broker);
-    for (size_t i = 0; i < 3 && r >= 0; i++)
+    if (r >= 0)
+        r = exit_on_failure(broker->post);
+    for (size_t i = 0; i < 3 && r >= 0; i++) {
         r = sd_event_add_signal(broker->event, &broker->signals[i], numbers[i], on_signal, broker);
+        if (r >= 0)
+            r = exit_on_failure(broker->signals[i]);
+    }
     return r;
 }
 
@@ -359,6 +379,18 @@ static void stop(struct broker *broker)
     sd_event_unref(broker->event);
 }
 
+/* A file descriptor for each login that waits. The soft limit is low for the sake of select(2), which is
+ * used nowhere here. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(const struct settings *settings)
 {
     struct broker broker = {.settings = settings};
@@ -372,6 +404,7 @@ static int run(const struct settings *settings)
     sigaddset(&blocked, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
         return EXIT_FAILURE;
+    raise_file_limit();
     r = start(&broker);
     if (r >= 0)
         r = sd_event_loop(broker.event);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <security/pam_ext.h>
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -77,14 +78,14 @@ static int wait_out(struct door *door, struct peer **peer, struct gate_answer *a
                     struct problem *problem)
 {
     const struct gate1_login *wire = &door->login.wire;
-    char duration[DURATION_TEXT_MAX];
+    char duration[DURATION_TEXT_MAX], words[LIMIT_SENTENCE + 64];
     uint64_t id = answer->id;
     int r;
 
-    voice_tell(&door->voice, "%.*s; waiting up to %s, Ctrl-C to give up",
-               sentence_length(answer->message), answer->message,
-               duration_format(wire->wait_seconds, duration));
-    r = wait_for_decision(door->options.gate, wire, id, &door->voice, peer, answer, problem);
+    (void)snprintf(words, sizeof(words), "%.*s; waiting up to %s, Ctrl-C to give up",
+                   sentence_length(answer->message), answer->message,
+                   duration_format(wire->wait_seconds, duration));
+    r = wait_for_decision(door->options.gate, wire, id, &door->voice, words, peer, answer, problem);
     if (r == 0 && answer->verdict == GATE_ALLOW && answer->message[0] != '\0')
         voice_tell(&door->voice, "%s", answer->message);
     return r;

@@ -133,8 +133,8 @@ static int resume(struct wait *wait, struct peer **peer, struct gate_answer *ret
 }
 
 int wait_for_decision(const char *path, const struct gate1_login *login, uint64_t id,
-                      const struct voice *voice, struct peer **peer, struct gate_answer *ret_answer,
-                      struct problem *problem)
+                      const struct voice *voice, const char *words, struct peer **peer,
+                      struct gate_answer *ret_answer, struct problem *problem)
 {
     CLEANUP_CLOSE int stop_fd = -1;
     struct wait wait = {.path = path, .login = *login, .voice = voice, .id = id};
@@ -155,6 +155,7 @@ int wait_for_decision(const char *path, const struct gate1_login *login, uint64_
     r = pthread_sigmask(SIG_BLOCK, &ends, &before);
     if (r != 0)
         return problem_set(problem, -r, "signals cannot be blocked");
+    voice_tell(voice, "%s", words);
 
     wait.patience.stop_fd = stop_fd;
     wait.until = peer_now() + (uint64_t)login->wait_seconds * 1000;

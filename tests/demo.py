@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 
 from host import Host, Journal
-from host.actor import AS_USER, status
+from host.actor import status
 
 POLICY = """
 [policy root]
@@ -128,9 +128,10 @@ def story(host):
         expect(event in events, f"the journal does not tell of {event!r}")
 
 
-RC = """
+PROFILE = """
 PS1='\\[\\033[1m\\]{name}\\[\\033[0m\\]$ '
-HISTFILE=
+unset PROMPT_COMMAND HISTFILE
+mesg y
 cat <<'END'
 
 {hint}
@@ -149,16 +150,14 @@ HINTS = {
 
 
 def interactive(host):
-    commands = []
     for name, hint in HINTS.items():
-        rc = Path(f"/run/{name}.bashrc")
-        rc.write_text(RC.format(name=name, hint=hint))
-        actor = host.actor(name)
-        commands.append(shlex.join([AS_USER, name, actor.login, "bash", "--rcfile", str(rc), "-i"]))
+        profile = Path(f"~{name}/.bash_profile").expanduser()
+        profile.write_text(PROFILE.format(name=name, hint=hint))
+    # Real logins: bob's terminal is one that the broker finds, and tells of alice's request.
     tmux = ["tmux", "-L", "demo", "-f", "/dev/null",
-            "new-session", "-s", "pam_checkout", commands[0], ";",
+            "new-session", "-s", "pam_checkout", "login -f alice", ";",
             "set", "mouse", "on", ";", "set", "status-right", "Ctrl-b o: the other terminal", ";",
-            "split-window", "-h", commands[1], ";", "select-pane", "-L"]
+            "split-window", "-h", "login -f bob", ";", "select-pane", "-L"]
     # The terminal that this was called from is none of the private machine's; script has one of it.
     return subprocess.run(["script", "-qec", shlex.join(tmux), "/dev/null"]).returncode
 

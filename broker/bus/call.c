@@ -9,6 +9,9 @@
 static void call_free(struct call *call)
 {
     LIST_REMOVE(call, link);
+    for (size_t i = 0; i < sizeof(call->counted) / sizeof(call->counted[0]); i++)
+        if (call->counted[i])
+            --*call->counted[i];
     names_cancel(call->lookup);
     waiter_cancel(call->waiter);
     if (call->credentials) {
@@ -19,6 +22,16 @@ static void call_free(struct call *call)
     dbus_message_unref(call->message);
     dbus_connection_unref(call->connection);
     free(call);
+}
+
+void call_count(struct call *call, uint16_t *count)
+{
+    for (size_t i = 0; i < sizeof(call->counted) / sizeof(call->counted[0]); i++)
+        if (!call->counted[i]) {
+            call->counted[i] = count;
+            ++*count;
+            return;
+        }
 }
 
 void calls_drop(struct bus *bus, DBusConnection *connection)

@@ -142,6 +142,33 @@ static void check_manager(const struct policy_manager *manager, void *userdata)
     }
 }
 
+/* Who may both ask and approve: their own approval does not count. */
+static int check_own(struct check *check, const struct policy *policy,
+                     const struct approvers *approvers, const struct candidates *candidates)
+{
+    CLEANUP_FREE struct identity *others = calloc(candidates->count + 1, sizeof(*others));
+    struct candidates requesters = {0};
+    int r = others ? candidates_find(&policy->requesters, &requesters) : -ENOMEM;
+
+    for (size_t i = 0; i < candidates->count && r == 0; i++) {
+        const char *name = candidates->people[i].name;
+        bool asks = false;
+        size_t count = 0;
+
+        for (size_t j = 0; j < requesters.count; j++)
+            asks = asks || strcmp(requesters.people[j].name, name) == 0;
+        for (size_t j = 0; j < candidates->count; j++)
+            if (j != i)
+                others[count++] = candidates->people[j];
+        if (asks && !quorum_reachable(policy->quorum, approvers, others, count))
+            find(check, policy,
+                 "can never be approved for %s: without the own approval nobody can reach its quorum",
+                 name);
+    }
+    candidates_clear(&requesters);
+    return r;
+}
+
 /* The linter sees those quorums that single users must reach; here are the groups. */
 static int check_quorum(struct check *check, const struct policy *policy)
 {
@@ -167,8 +194,10 @@ static int check_quorum(struct check *check, const struct policy *policy)
             check, policy,
             "can never be approved: those who are in its approvers' groups now, as far as the name "
             "service lists them, cannot reach its quorum");
+    else if (!policy->self_approval)
+        r = check_own(check, policy, &approvers, &candidates);
     candidates_clear(&candidates);
-    return 0;
+    return r;
 }
 
 static int check_set(struct check *check, struct policy_set *set)

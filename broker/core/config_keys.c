@@ -9,7 +9,6 @@
 
 #include "core/config_value.h"
 
-#define TICKET_PATTERN_MAX 256
 #define COUNT_MAX 1000000 /* of uses and open check-outs: more is `unlimited` */
 
 typedef int (*key_reader)(const struct config_place *place, const char *value,
@@ -141,86 +140,20 @@ static int read_ticket(const struct config_place *place, const char *value,
     return read_need(place, value, &reader->policy->ticket);
 }
 
-/* regcomp(3) unrolls what is repeated: `((a{255}){255}){255}` would take all memory there is. A
- * ticket has LIMIT_TICKET bytes, so no larger count has a meaning, and neither have many nested
- * ones. */
-static bool repeats_too_much(const char *pattern)
-{
-    unsigned long nested = 1;
-    char before = '\0';
-
-    for (const char *c = pattern; *c; before = *c++) {
-        if (*c == '\\' && c[1]) {
-            c++;
-        } else if (*c == '[') {
-            size_t skip = c[1] == '^' ? 2 : 1;
-
-            if (c[skip] == ']')
-                skip++;
-            skip += strcspn(c + skip, "]");
-            if (!c[skip])
-                return false; /* regcomp says what is wrong with it */
-            c += skip;
-        } else if (*c == '{') {
-            const char *comma = c + 1 + strspn(c + 1, "0123456789");
-            unsigned long most = strtoul(c + 1, NULL, 10);
-
-            if (*comma == ',' && comma[1] >= '0' && comma[1] <= '9')
-                most = strtoul(comma + 1, NULL, 10);
-            if (most > LIMIT_TICKET)
-                return true;
-            if (before == ')' || before == '}' || before == '*' || before == '+' || before == '?')
-                nested *= most > 0 ? most : 1;
-            if (nested > LIMIT_TICKET)
-                return true;
-            c += strcspn(c, "}");
-            if (!*c)
-                return false;
-        }
-    }
-    return false;
-}
-
-/* glibc knows \1 even in extended expressions, where POSIX does not, and can take forever over it.
- */
-static bool refers_back(const char *pattern)
-{
-    for (const char *c = pattern; *c; c++)
-        if (*c == '\\' && c[1]) {
-            c++;
-            if (*c >= '1' && *c <= '9')
-                return true;
-        }
-    return false;
-}
-
 static int read_ticket_pattern(const struct config_place *place, const char *value,
                                struct config_reader *reader)
 {
-    struct policy *policy = reader->policy;
-    CLEANUP_FREE char *pattern = NULL;
-    char problem[128];
+    char problem[128] = "";
     int r;
 
     if (strlen(value) > TICKET_PATTERN_MAX)
         return config_fail(place, "is longer than %d bytes", TICKET_PATTERN_MAX);
-    if (repeats_too_much(value))
-        return config_fail_value(place, value, "repeats something more than %d times",
-                                 LIMIT_TICKET);
-    if (refers_back(value))
-        return config_fail_value(place, value,
-                                 "refers back to a group; extended regular expressions "
-                                 "cannot");
-    pattern = strdup(value);
-    if (!pattern)
+    r = ticket_pattern_new(value, &reader->policy->ticket_pattern, problem, sizeof(problem));
+    if (r == -ENOMEM)
         return config_out_of_memory(place);
-    r = regcomp(&policy->ticket_regex, pattern, REG_EXTENDED);
-    if (r != 0) {
-        regerror(r, &policy->ticket_regex, problem, sizeof(problem));
-        return config_fail_value(place, value,
-                                 "is not an extended regular expression (regex(7)): %s", problem);
-    }
-    policy->ticket_pattern = TAKE_PTR(pattern);
+    if (r < 0)
+        return config_fail_value(place, value, "is not a regular expression (pcre2syntax(3)): %s",
+                                 problem);
     return 0;
 }
 

@@ -88,9 +88,7 @@ struct policy *policy_free(struct policy *policy)
     principals_clear(&policy->approvers);
     free(policy->from);
     quorum_free(policy->quorum);
-    if (policy->ticket_pattern)
-        regfree(&policy->ticket_regex);
-    free(policy->ticket_pattern);
+    ticket_pattern_free(policy->ticket_pattern);
     for (size_t i = 0; i < policy->n_hours; i++)
         policy_hours_clear(&policy->hours[i]);
     free(policy->hours);
@@ -288,17 +286,6 @@ static int check_reason(const struct policy *policy, const char *reason, struct 
     return 0;
 }
 
-/* The whole ticket, that is: regexec(3) finds the leftmost, longest match. Anchors around the
- * pattern would not do, since its own `|` or an unmatched `)` could put an alternative outside of
- * them. */
-static bool ticket_fits(const struct policy *policy, const char *ticket)
-{
-    regmatch_t match;
-
-    return regexec(&policy->ticket_regex, ticket, 1, &match, 0) == 0 && match.rm_so == 0 &&
-           ticket[match.rm_eo] == '\0';
-}
-
 static int check_ticket(const struct policy *policy, const char *ticket, struct error *error)
 {
     int r;
@@ -309,16 +296,16 @@ static int check_ticket(const struct policy *policy, const char *ticket, struct 
             return 0;
         if (policy->ticket_pattern)
             return error_set(error, ERROR_POLICY_REFUSED, "policy %s wants a ticket of the form %s",
-                             policy->name, policy->ticket_pattern);
+                             policy->name, ticket_pattern_text(policy->ticket_pattern));
         return error_set(error, ERROR_POLICY_REFUSED, "policy %s wants a ticket", policy->name);
     }
     r = text_check("ticket", ticket, 1, LIMIT_TICKET, error);
     if (r != 0)
         return r;
-    if (policy->ticket_pattern && !ticket_fits(policy, ticket))
+    if (policy->ticket_pattern && !ticket_pattern_fits(policy->ticket_pattern, ticket))
         return error_set(error, ERROR_POLICY_REFUSED,
                          "the ticket does not fit: policy %s wants one of the form %s",
-                         policy->name, policy->ticket_pattern);
+                         policy->name, ticket_pattern_text(policy->ticket_pattern));
     return 0;
 }
 

@@ -4,7 +4,6 @@
 /* What the administrator wrote, and what follows from it for one question. Pure: no clock, no I/O,
  * no look-up of names. Made by config.h, evaluated here. */
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +14,7 @@
 #include "identity.h"
 #include "policy_hours.h"
 #include "policy_source.h"
+#include "ticket_pattern.h"
 
 /* Doors (contracts.md), as bits. */
 enum door {
@@ -85,8 +85,7 @@ struct policy {
     enum policy_need reason;
     uint64_t reason_min_length; /* characters */
     enum policy_need ticket;
-    char *ticket_pattern; /* as written; NULL: none */
-    regex_t ticket_regex; /* compiled, must match the whole ticket; only where ticket_pattern */
+    struct ticket_pattern *ticket_pattern; /* NULL: any ticket will do */
     uint64_t duration, max_duration, pending_timeout, use_within; /* seconds */
     enum policy_clock clock;
     struct policy_hours *hours;

@@ -7,7 +7,8 @@
  *
  * PHASE: auth setcred account session close
  * OPTION: --item NAME=VALUE, --pam-env NAME=VALUE, --answer TEXT (to a prompt), --silent,
- *   --handlers, --ignore SIGNAL, --pending SIGNAL, --ruid UID, --fd-limit N, --repeat N
+ *   --handlers, --ignore SIGNAL, --pending SIGNAL, --at-once SIGNAL (when told that one may give up),
+ *   --ruid UID, --fd-limit N, --repeat N
  *
  * One line each on standard output, texts in hexadecimal:
  *   text info|error|prompt HEX
@@ -45,7 +46,7 @@ static struct {
     const char *items[MAX_LIST], *pam_env[MAX_LIST], *answers[MAX_LIST];
     size_t n_items, n_pam_env, n_answers, next_answer;
     bool silent, handlers;
-    int ignored, pending;
+    int ignored, pending, at_once;
     long repeat, fd_limit, ruid;
 } host = {.repeat = 1, .ruid = -1};
 
@@ -133,6 +134,8 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         switch (messages[i]->msg_style) {
         case PAM_TEXT_INFO:
             print_hex("text", "info", messages[i]->msg);
+            if (host.at_once && strstr(messages[i]->msg, "Ctrl-C"))
+                raise(host.at_once);
             break;
         case PAM_ERROR_MSG:
             print_hex("text", "error", messages[i]->msg);
@@ -336,6 +339,7 @@ static void parse(int argc, char **argv)
         {"pam-env", required_argument, NULL, 'e'},  {"silent", no_argument, NULL, 'q'},
         {"answer", required_argument, NULL, 'a'},   {"handlers", no_argument, NULL, 'h'},
         {"ignore", required_argument, NULL, 'g'},   {"pending", required_argument, NULL, 'p'},
+        {"at-once", required_argument, NULL, 'o'},
         {"repeat", required_argument, NULL, 'n'},   {"ruid", required_argument, NULL, 'r'},
         {"fd-limit", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
     };
@@ -374,6 +378,9 @@ static void parse(int argc, char **argv)
             break;
         case 'p':
             host.pending = atoi(optarg);
+            break;
+        case 'o':
+            host.at_once = atoi(optarg);
             break;
         case 'n':
             host.repeat = atol(optarg);

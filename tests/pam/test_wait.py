@@ -122,6 +122,16 @@ def test_signal(host, number, phase):
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
+def test_signal_at_once(host, number):
+    """Whoever is told that Ctrl-C gives up can do so from that word on."""
+    with FakeGate(host.gate_path, answering(FILED, hold)):
+        outcome = host.run("account", arguments=WAIT,
+                           options=["--handlers", "--at-once", str(int(number))])
+    assert outcome.codes == {"account": PAM_PERM_DENIED} and outcome.handled == 1
+    assert outcome.said[-1] == "pam_checkout: refused: you gave up waiting for request 17"
+
+
+@pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
 def test_signal_that_the_host_ignores(host, number):
     """Who presses Ctrl-C means it, whatever the host makes of it."""
     with FakeGate(host.gate_path, answering(FILED, hold)) as gate:

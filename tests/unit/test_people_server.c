@@ -20,6 +20,7 @@
 
 #include "broker1.h"
 #include "bus/people_server.h"
+#include "limits.h"
 #include "stage.h"
 
 extern char **environ;
@@ -93,7 +94,8 @@ static int set_up(void **state)
     stage_set_up((void **)&scene->stage);
     start_bus(scene);
     if (people_server_new(&scene->stage->bus, scene->address, on_lost, scene, &scene->server,
-                          &error) != 0)
+                          &error) != 0 ||
+        people_server_open(scene->server, &error) != 0)
         fail_msg("%s", error.text);
     scene->stage->signals = people_server_connection(scene->server);
     *state = scene;
@@ -543,9 +545,10 @@ static void test_second_broker(void **state)
 
     assert_int_equal(people_server_new(&scene->stage->bus, scene->address, on_lost, scene, &second,
                                        &error),
-                     ERROR_STORAGE_FAILED);
-    assert_null(second);
+                     0);
+    assert_int_equal(people_server_open(second, &error), ERROR_STORAGE_FAILED);
     assert_non_null(strstr(error.text, "another broker"));
+    second = people_server_free(second);
     stage_run(scene->stage);
     assert_int_equal(scene->lost, 0);
 }
@@ -643,6 +646,89 @@ static void test_no_reply(void **state)
     stage_hang_up(alice);
 }
 
+/* Who never listens, nor waits for an answer, has only so many calls kept, and the broker goes on. */
+static void test_flood(void **state)
+{
+    enum { MANY = 5000 };
+    struct scene *scene = *state;
+    DBusConnection *mallory = come(scene, MALLORY), *alice = come(scene, ALICE);
+    CLEANUP_MESSAGE DBusMessage *answer = NULL;
+    size_t kept, most = 0;
+    struct call *call;
+
+    for (int i = 0; i < MANY; i++) {
+        CLEANUP_MESSAGE DBusMessage *list = call_with_dict("List", 0, NULL, NULL, NULL);
+
+        dbus_message_set_no_reply(list, TRUE);
+        assert_true(dbus_connection_send(mallory, list, NULL));
+    }
+    dbus_connection_flush(mallory);
+    for (int i = 0; i < 3 * MANY && sd_event_run(scene->stage->event, 100000) > 0; i++) {
+        kept = 0;
+        LIST_FOREACH(call, &scene->stage->bus.calls, link)
+        kept++;
+        most = kept > most ? kept : most;
+    }
+    assert_in_range(most, 1, LIMIT_CALLS_CONNECTION);
+    answer = get(scene, alice, request(scene, alice, "root"));
+    assert_string_equal(look_up(answer, "person"), "alice");
+    stage_hang_up(mallory);
+    stage_hang_up(alice);
+}
+
+/* Of every call that came, the bus has said whose it is. */
+static bool has_all_known(void *userdata)
+{
+    struct scene *scene = userdata;
+    struct call *call;
+    size_t n = 0;
+
+    LIST_FOREACH(call, &scene->stage->bus.calls, link)
+    {
+        n++;
+        if (call->credentials)
+            return false;
+    }
+    return n >= LIMIT_CALLS_PERSON;
+}
+
+/* The same person on many connections. */
+static void test_flood_on_many_connections(void **state)
+{
+    enum { CONNECTIONS = 4, EACH = LIMIT_CALLS_CONNECTION };
+    struct scene *scene = *state;
+    DBusConnection *connections[CONNECTIONS + 1];
+    CLEANUP_MESSAGE DBusMessage *answer = NULL;
+    const char *hanging = "hangs-person", *account = "root";
+    size_t kept = 0;
+    struct call *call;
+
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        connections[i] = come(scene, BOB);
+        for (int j = 0; j < EACH; j++) {
+            CLEANUP_MESSAGE DBusMessage *grant = new_call("Grant");
+            DBusMessageIter iter, dict;
+
+            dbus_message_iter_init_append(grant, &iter);
+            assert_true(dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &hanging));
+            assert_true(dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &account));
+            assert_true(dbus_message_iter_open_container(&iter, DBUS_TYPE_ARRAY, "{sv}", &dict));
+            assert_true(dbus_message_iter_close_container(&iter, &dict));
+            assert_true(dbus_connection_send(connections[i], grant, NULL));
+        }
+        dbus_connection_flush(connections[i]);
+    }
+    stage_until(scene->stage, has_all_known, scene, NULL, 0);
+    LIST_FOREACH(call, &scene->stage->bus.calls, link)
+    kept++;
+    assert_int_equal(kept, LIMIT_CALLS_PERSON);
+    connections[CONNECTIONS] = come(scene, BOB);
+    answer = get(scene, connections[CONNECTIONS], 999999);
+    assert_error(answer, "org.pamcheckout.Error.LimitReached");
+    for (size_t i = 0; i <= CONNECTIONS; i++)
+        stage_hang_up(connections[i]);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -662,6 +748,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_dispatch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_introspection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_reply, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_flood_on_many_connections, set_up, tear_down),
     };
     int code;
 
