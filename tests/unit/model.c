@@ -528,11 +528,7 @@ static void finish(struct model *model, const struct rules *rules, struct model_
     }
 }
 
-<<<<<<< HEAD
-static unsigned model_approvers_of(const struct model_checkout *c)
-=======
 static unsigned who_approved(const struct model_checkout *c)
->>>>>>> main
 {
     unsigned people = 0;
 
@@ -557,28 +553,17 @@ refusals model_approve(struct model *model, enum person person, uint64_t id, boo
         no |= BIT(ERROR_INVALID_ARGUMENT);
     if ((seconds ? seconds : granted(c)) > rules->max_duration)
         no |= BIT(ERROR_POLICY_REFUSED);
-<<<<<<< HEAD
-    if (model_approvers_of(c) & BIT(person))
-        no |= BIT(ERROR_ALREADY_DECIDED);
-    else if (filled(model, rules, model_approvers_of(c) | BIT(person)) ==
-             filled(model, rules, model_approvers_of(c)))
-=======
     if (who_approved(c) & BIT(person))
         no |= BIT(ERROR_ALREADY_DECIDED);
     else if (filled(model, rules, who_approved(c) | BIT(person)) ==
              filled(model, rules, who_approved(c)))
->>>>>>> main
         no |= BIT(ERROR_NOT_PERMITTED);
     if (no)
         return no;
     with = *c;
     with.decisions[with.n_decisions++] =
         (struct model_decision){.actor = person, .seconds = seconds, .start = start};
-<<<<<<< HEAD
-    reached = filled(model, rules, model_approvers_of(&with)) == places(rules);
-=======
     reached = filled(model, rules, who_approved(&with)) == places(rules);
->>>>>>> main
     if (reached)
         no = check_complete(model, rules, &with);
     if (no)
