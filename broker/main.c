@@ -272,8 +272,9 @@ static int start_ledger(struct broker *broker)
     }
     r = sd_id128_get_machine(&id);
     if (r < 0) {
-        complain(3, "/etc/machine-id: %s", strerror(-r));
-        return r;
+        complain(3, "/etc/machine-id is missing or holds no machine id (%s): see machine-id(5)",
+                 strerror(-r));
+        return -EIO;
     }
     if (gethostname(host, sizeof(host) - 1) < 0)
         return -errno;

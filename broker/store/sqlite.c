@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "store/rows.h"
@@ -234,8 +235,18 @@ struct store *store_free(struct store *store)
     for (size_t i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->database);
+    cleanup_close(&store->lock);
     free(store);
     return NULL;
+}
+
+static struct store *new_store(void)
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (store)
+        store->lock = -1;
+    return store;
 }
 
 /* One number that a statement without parameters gives. */
@@ -292,7 +303,7 @@ static int remove_draft(const char *draft)
  * ledger's own name is therefore always damage. */
 static int create(const char *path, const char *directory)
 {
-    CLEANUP(cleanup_store) struct store *store = calloc(1, sizeof(*store));
+    CLEANUP(cleanup_store) struct store *store = new_store();
     CLEANUP_FREE char *draft = NULL;
     CLEANUP_CLOSE int fd = -1, directory_fd = -1;
     char *setup;
@@ -464,9 +475,23 @@ static int read_head(struct store *store, const char *path, struct error *error)
     return 0;
 }
 
+/* One writer: the chain's head is kept in memory, and a second writer's record would be refused as a
+ * copy ever after. SQLite's own locks are per file and per process (fcntl(2)), this one is on the
+ * directory and leaves readers alone. */
+static int lock_directory(struct store *store, const char *path, const char *directory,
+                          struct error *error)
+{
+    store->lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->lock >= 0 && flock(store->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s %s", path,
+                     errno == EWOULDBLOCK ? "is another broker's that runs already: stop it first"
+                                          : strerror(errno));
+}
+
 int store_open(const char *path, struct store **ret_store, struct error *error)
 {
-    CLEANUP(cleanup_store) struct store *store = calloc(1, sizeof(*store));
+    CLEANUP(cleanup_store) struct store *store = new_store();
     CLEANUP_FREE char *copy = strdup(path);
     const char *directory = copy ? dirname(copy) : NULL;
     bool exists;
@@ -475,6 +500,8 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
     if (!store || !directory)
         return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
     r = check_file(path, directory, &exists, error);
+    if (r == 0)
+        r = lock_directory(store, path, directory, error);
     if (r != 0)
         return r;
     if (!exists) {

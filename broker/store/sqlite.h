@@ -39,6 +39,7 @@ enum statement_id {
 };
 
 struct store {
+    int lock; /* -1: none */
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared when first used */
     bool in_transaction;

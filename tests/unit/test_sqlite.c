@@ -542,6 +542,24 @@ static void test_full(void **state)
     store_free(store);
 }
 
+/* It would append to the chain behind the first one's back, which then could write nothing more. */
+static void test_second_broker(void **state)
+{
+    struct place *place = *state;
+    struct store *first = open_new(place), *second = NULL;
+    struct error error = {0};
+
+    append(first, "{\"seq\":1}");
+    assert_int_equal(store_open(place->path, &second, &error), ERROR_STORAGE_FAILED);
+    assert_null(second);
+    assert_non_null(strstr(error.text, "another broker"));
+    append(first, "{\"seq\":2}");
+    store_free(first);
+    second = open_new(place);
+    append(second, "{\"seq\":3}");
+    store_free(second);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, place_setup, place_teardown)
@@ -569,6 +587,7 @@ int main(void)
         TEST(test_rollback),
         TEST(test_clock_only_rises),
         TEST(test_locked),
+        TEST(test_second_broker),
         TEST(test_full),
     };
 
