@@ -77,6 +77,10 @@ static int check_person(const struct login *login, const struct identity *person
                     person->name);
         return 1;
     }
+    if (person->uid == 0 && login->ruid != 0) {
+        verdict_say(verdict, VERDICT_REFUSED, "the caller is not root");
+        return 1;
+    }
     if (person->uid == 0) { /* has what it asks for, whoever logged in to become it */
         verdict_say(verdict, VERDICT_EXEMPT, "root may enter");
         return 1;
