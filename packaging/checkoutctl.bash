@@ -21,25 +21,19 @@ _checkoutctl()
 
     local -A options=(
         [request]='--reason --ticket --for --start --door --to --wait'
-        [list]='--all --mine --decidable --state --person --account --since --until'
+        [list]='--all --mine --decidable --state --person --account --approver --since --until'
         [show]=''
         [approve]='--for --start --reason --yes'
         [deny]='--reason'
         [cancel]=''
         [checkin]=''
         [revoke]='--reason'
-        [extend]='--for --reason'
-        [grant]='--reason --ticket --for --start --door --to'
-        [sessions]=''
+        [extend]='--for --reason --wait'
+        [grant]='--reason --ticket --for --start --door --to --wait'
         [watch]=''
-        [log]=''
-        [report]=''
-        [verify]=''
         [explain]='--person --account --door --from --at'
         [policy]=''
         [reload]=''
-        [doctor]=''
-        [setup]=''
     )
 
     local command='' word i positional=0
@@ -61,7 +55,7 @@ _checkoutctl()
     done
 
     case $prev in
-        --person | --account | --to)
+        --person | --account | --approver | --to)
             COMPREPLY=($(compgen -u -- "$cur"))
             return ;;
         --door)

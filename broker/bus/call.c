@@ -9,6 +9,9 @@
 static void call_free(struct call *call)
 {
     LIST_REMOVE(call, link);
+    for (size_t i = 0; i < sizeof(call->counted) / sizeof(call->counted[0]); i++)
+        if (call->counted[i])
+            --*call->counted[i];
     names_cancel(call->lookup);
     waiter_cancel(call->waiter);
     if (call->credentials) {
@@ -19,6 +22,16 @@ static void call_free(struct call *call)
     dbus_message_unref(call->message);
     dbus_connection_unref(call->connection);
     free(call);
+}
+
+void call_count(struct call *call, uint16_t *count)
+{
+    for (size_t i = 0; i < sizeof(call->counted) / sizeof(call->counted[0]); i++)
+        if (!call->counted[i]) {
+            call->counted[i] = count;
+            ++*count;
+            return;
+        }
 }
 
 void calls_drop(struct bus *bus, DBusConnection *connection)
@@ -261,31 +274,12 @@ static const struct interface_method *find_method(const struct interface *interf
     return NULL;
 }
 
-/* People only: a door has one question at a time, and one connection for each. */
-static bool has_room(const struct bus *bus, const char *sender)
-{
-    size_t same = 0, all = 0;
-    struct call *call;
-
-    LIST_FOREACH(call, &bus->calls, link)
-    {
-        const char *other = dbus_message_get_sender(call->message);
-
-        if (!other)
-            continue;
-        all++;
-        same += strcmp(other, sender) == 0;
-    }
-    return same < LIMIT_CALLS_SENDER && all < LIMIT_CALLS_TOTAL;
-}
-
 DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interface,
                                 DBusConnection *connection, DBusMessage *message, void *origin)
 {
     const struct interface_method *method;
     const char *wanted = dbus_message_get_interface(message);
     const char *path = dbus_message_get_path(message);
-    const char *sender = dbus_message_get_sender(message);
     struct error error;
     struct call *call;
 
@@ -305,11 +299,6 @@ DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interfa
     if (!dbus_message_has_signature(message, method->in)) {
         error_set(&error, ERROR_INVALID_ARGUMENT, "%s takes (%s), not (%s)", method->name,
                   method->in, dbus_message_get_signature(message));
-        return reply_error_to(connection, message, error_dbus_name(error.code), error.text);
-    }
-    if (sender && !has_room(bus, sender)) {
-        error_set(&error, ERROR_LIMIT_REACHED,
-                  "too many calls are under way: wait for the answers to the earlier ones");
         return reply_error_to(connection, message, error_dbus_name(error.code), error.text);
     }
     call = calloc(1, sizeof(*call));

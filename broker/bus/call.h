@@ -9,13 +9,23 @@
 #include <systemd/sd-event.h>
 
 #include "bus/moment.h"
-#include "core/ledger.h"
+#include "ledger/ledger.h"
 #include "error.h"
 #include "interface.h"
 #include "names/names.h"
 #include "sink/waiters.h"
 
 LIST_HEAD(call_list, call);
+
+/* How many calls of people are under way. Senders and uids that share a place share the limit; the bus
+ * numbers connections in order and uids are dense, so that few ever do. */
+#define CALL_PLACES 65536
+
+struct call_counts {
+    uint16_t of_sender[CALL_PLACES];
+    uint16_t of_uid[CALL_PLACES]; /* once the bus has said who it is */
+    uint16_t total;
+};
 
 /* What the handlers work with; everything is borrowed from main. */
 struct bus {
@@ -26,6 +36,7 @@ struct bus {
     int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
+    struct call_counts counts;
     /* Has the policies read anew: the number of the reload that will have seen everything written before
      * now. 0: it could not begin. */
     uint64_t (*reload)(void *userdata);
@@ -57,6 +68,7 @@ struct call {
     bool wait_over;               /* woken: answer as it stands */
     bool timed_out;               /* woken by time: the login waits no longer */
     uint64_t reload;              /* people: parked until this reload is done; 0: not */
+    uint16_t *counted[3];         /* in bus->counts; NULL: not there */
 };
 
 /* Handles a message if it is a method call of this interface: finds the method, checks path and
@@ -67,6 +79,9 @@ DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interfa
 /* Runs the step until it is answered or parked. The call may be gone afterwards. */
 void call_run(struct call *call, call_step step);
 void call_continue(struct call *call);
+
+/* Counts it there until it is over. */
+void call_count(struct call *call, uint16_t *count);
 
 /* Drops every call of the connection, or all (NULL), unanswered. */
 void calls_drop(struct bus *bus, DBusConnection *connection);

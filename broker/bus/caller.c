@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "caps.h"
+
 static void fail(struct call *call, const char *why)
 {
     struct error error;
@@ -73,6 +75,7 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
     struct call *call = userdata;
     CLEANUP_MESSAGE DBusMessage *reply = dbus_pending_call_steal_reply(pending);
     uint32_t uid = UID_UNSET, pid = 0, loginuid = LOGINUID_UNSET;
+    uint16_t *of_uid;
 
     dbus_pending_call_unref(TAKE_PTR(call->credentials));
     /* libdbus takes whatever has the right serial number for the reply: the bus keeps others from
@@ -83,6 +86,18 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
         fail(call, "no credentials");
         return;
     }
+    of_uid = &call->bus->counts.of_uid[uid % CALL_PLACES];
+    if (*of_uid >= LIMIT_CALLS_PERSON) {
+        struct error error;
+
+        error_set(&error, ERROR_LIMIT_REACHED,
+                  "%d calls of yours are under way, which is the most that one person may have: wait "
+                  "for an answer first",
+                  LIMIT_CALLS_PERSON);
+        call_finish(call, &error);
+        return;
+    }
+    call_count(call, of_uid);
     call->caller.uid = uid;
     call->caller.loginuid_known = read_loginuid(pid, &loginuid) == 0;
     call->caller.loginuid = loginuid;

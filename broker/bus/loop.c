@@ -272,6 +272,11 @@ int loop_attach_connection(sd_event *event, DBusConnection *connection, struct l
     r = sd_event_source_set_enabled(loop->dispatch, SD_EVENT_OFF);
     if (r < 0)
         return r;
+    /* What has been read is dealt with before more is: who sends faster than it is handled fills the
+     * kernel's buffers and the bus's, not ours. */
+    r = sd_event_source_set_priority(loop->dispatch, SD_EVENT_PRIORITY_NORMAL - 1);
+    if (r < 0)
+        return r;
     if (!dbus_connection_set_watch_functions(connection, on_add_watch, on_remove_watch,
                                              on_toggle_watch, loop, NULL) ||
         !dbus_connection_set_timeout_functions(connection, on_add_timeout, on_remove_timeout,

@@ -10,6 +10,7 @@
 #include "bus/encode.h"
 #include "bus/loop.h"
 #include "dict.h"
+#include "caps.h"
 
 /* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
  * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message
@@ -39,6 +40,35 @@ static bool is_name_lost(DBusMessage *message)
            strcmp(name, BROKER1_INTERFACE) == 0;
 }
 
+/* The place of a connection among the counts: the bus calls them ":1.NUMBER". */
+static uint16_t *count_of_sender(struct bus *bus, const char *sender)
+{
+    const char *dot = sender ? strrchr(sender, '.') : NULL;
+
+    return &bus->counts.of_sender[dot ? strtoull(dot + 1, NULL, 10) % CALL_PLACES : 0];
+}
+
+/* Each call is kept until it is answered, and who waits for no reply can send without end. */
+static bool is_too_many(const struct people_server *server, DBusMessage *message)
+{
+    return dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL &&
+           (server->bus->counts.total >= LIMIT_CALLS_TOTAL ||
+            *count_of_sender(server->bus, dbus_message_get_sender(message)) >=
+                LIMIT_CALLS_CONNECTION);
+}
+
+static void refuse(struct people_server *server, DBusMessage *message)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+
+    if (dbus_message_get_no_reply(message))
+        return;
+    reply = dbus_message_new_error(message, error_dbus_name(ERROR_LIMIT_REACHED),
+                                   "too many calls are under way: wait for an answer first");
+    if (reply)
+        (void)dbus_connection_send(server->connection, reply, NULL);
+}
+
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
 {
     struct people_server *server = userdata;
@@ -48,6 +78,10 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         if (!server->lost)
             server->on_lost(server->userdata);
         server->lost = true;
+        return DBUS_HANDLER_RESULT_HANDLED;
+    }
+    if (is_too_many(server, message)) {
+        refuse(server, message);
         return DBUS_HANDLER_RESULT_HANDLED;
     }
     return call_dispatch(server->bus, &broker1_interface, connection, message, server);
@@ -393,12 +427,19 @@ void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
     }
 }
 
+static void begin(struct call *call, call_step step)
+{
+    call_count(call, &call->bus->counts.total);
+    call_count(call, count_of_sender(call->bus, dbus_message_get_sender(call->message)));
+    caller_find(call, step);
+}
+
 /* Every method asks first who calls. */
 #define HANDLER(method)                                                                            \
     void broker1_on_##method(struct call *call);                                                   \
     void broker1_on_##method(struct call *call)                                                    \
     {                                                                                              \
-        caller_find(call, method##_step);                                                          \
+        begin(call, method##_step);                                                                \
     }                                                                                              \
     struct handler_##method##_needs_semicolon
 

@@ -97,6 +97,45 @@ def test_findings(cli, policies, text, findings):
         assert row["policy"] == "one" and row["line"] == 1 and row["file"].endswith("10-test.conf")
 
 
+MANAGED = GOOD.replace("bin, sys", "manager, bin") + "quorum = manager & bin:1\n"
+
+
+def test_managers_that_are_known(cli, policies):
+    done = cli("policy", "check", policies(MANAGED + "[managers]\ndaemon = sys\nbin = daemon\n"))
+    assert (done.code, done.out, done.err) == (0, "", "1 policy, 0 findings\n")
+    # A group has members whom nobody looks up here.
+    done = cli("policy", "check", policies(MANAGED.replace("daemon", "%daemon")))
+    assert (done.code, done.out, done.err) == (0, "", "1 policy, 0 findings\n")
+    # With a group among the approvers, the manager may be who is lacking in it.
+    done = cli("policy", "check", policies(
+        MANAGED.replace("bin\n", "%daemon\n", 1).replace("bin:1", "daemon:2")))
+    assert done.code == 1 and "can never be approved: those who are in its approvers' groups" in done.out
+    done = cli("policy", "check", policies(MANAGED.replace("bin\n", "bin, %nogroup\n", 1) +
+                                           "[managers]\ndaemon = sys\n"))
+    assert (done.code, done.out, done.err) == (0, "", "1 policy, 0 findings\n")
+
+
+@pytest.mark.parametrize("text, line, finding", [
+    ("daemon = nosuchuser", 8, "[managers] daemon: the user nosuchuser does not exist on this host"),
+    ("daemon = sys\nnosuchuser = sys", 9,
+     "[managers] nosuchuser: the user nosuchuser does not exist on this host"),
+    ("daemon = sys\nsys = root", 9, "[managers] sys: the manager is root, whose approvals are refused: "
+                                    "approvers are persons"),
+    ("sys = daemon", 1, "[policy one] has manager among its approvers, and no manager of daemon is named "
+                        "in [managers]"),
+    ("daemon = bin", 1, "[policy one] can never be approved for daemon: without the own approval its "
+                        "approvers cannot reach its quorum"),
+])
+def test_findings_about_managers(cli, policies, text, line, finding):
+    directory = policies(MANAGED.replace("requesters", "doors = any\nrequesters") + f"[managers]\n{text}\n")
+    done = cli("policy", "check", directory)
+    assert (done.code, done.out) == (1, f"{directory}/10-test.conf:{line}: {finding}\n")
+    (row,) = cli("policy", "check", directory, "--json").json()
+    section, sentence = finding.split("] ", 1)
+    assert row == {"policy": "one" if section == "[policy one" else None,
+                   "file": f"{directory}/10-test.conf", "line": line, "finding": sentence}
+
+
 def test_policies_that_cannot_be_read(cli, policies):
     directory = policies(GOOD + "acounts = root\n")
     done = cli("policy", "check", directory)

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "bus/moment.h"
-#include "core/config.h"
+#include "policy/config.h"
 #include "gate1.h"
 #include "sink/signals.h"
 

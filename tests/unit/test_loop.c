@@ -326,6 +326,28 @@ static void test_talkative_peer_starves_nobody(void **state)
     assert_true(quiet->order < 200);
 }
 
+/* Who sends faster than it is handled does not fill our memory: little is read ahead. */
+static void test_little_is_read_ahead(void **state)
+{
+    enum { MANY = 20000 };
+    struct scene *scene = *state;
+    struct peer *peer = connect_peer(scene);
+    DBusMessage *message;
+    unsigned ahead = 0;
+
+    for (int i = 0; i < MANY; i++)
+        send_signal(peer->there, 10);
+    for (int i = 0; i < 500; i++) {
+        (void)dbus_connection_read_write(peer->there, 0);
+        assert_true(sd_event_run(scene->event, 1000000) > 0);
+    }
+    while ((message = dbus_connection_pop_message(peer->here))) {
+        dbus_message_unref(message);
+        ahead++;
+    }
+    assert_in_range(ahead, 0, 64);
+}
+
 /* ---- hanging up ---- */
 
 static void test_hang_up(void **state)
@@ -530,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_queued_before_attaching, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_back_pressure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_talkative_peer_starves_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_little_is_read_ahead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hang_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hang_up_with_full_queue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hang_up_while_not_reading, set_up, tear_down),

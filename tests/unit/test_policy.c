@@ -332,6 +332,35 @@ static void test_local_is_said_to_be_local(void **state)
                               "no policy lets in alice by this door from here\n");
 }
 
+static void test_explanations_name_the_manager(void **state)
+{
+    struct policy_set *managed = fixture_policies("[policy p]\n"
+                                                  "accounts = root\n"
+                                                  "requesters = %ops\n"
+                                                  "approvers = manager, bob\n"
+                                                  "[managers]\n"
+                                                  "alice = carol\n");
+    struct identity person = fixture_person("alice", 1001, GROUPS("ops"));
+    const struct identity root = {.name = (char *)"root", .uid = 0};
+    const struct policy_question question = {
+        .person = &person, .account = &root, .any_source = true};
+    char *text = policy_explain(managed, &question);
+
+    assert_string_equal(text, "x.conf:1 [policy p]: decides; among its approvers is carol (alice's "
+                              "manager)\n");
+    free(text);
+    person.name = (char *)"erin";
+    text = policy_explain(managed, &question);
+    assert_string_equal(text, "x.conf:1 [policy p]: decides; among its approvers is erin's manager "
+                              "(none is named)\n");
+    free(text);
+    person.name = NULL;
+    text = policy_explain(managed, &question);
+    assert_string_equal(text, "x.conf:1 [policy p]: decides\n");
+    free(text);
+    policy_set_free(managed);
+}
+
 static void test_principals(void **state)
 {
     struct policy_set *other = fixture_policies("[policy p]\n"
@@ -511,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_no_policy_at_all),
         cmocka_unit_test(test_explanations),
         cmocka_unit_test(test_local_is_said_to_be_local),
+        cmocka_unit_test(test_explanations_name_the_manager),
         cmocka_unit_test(test_principals),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_malformed_texts_are_invalid),

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "core/policy_lint.h"
+#include "policy/policy_lint.h"
 
 struct findings {
     char text[4096];
@@ -143,6 +143,56 @@ static void test_without_approval_there_is_no_quorum(void **state)
     check(POLICY("a", "root", "alice", "approval = none\n"), 0, "");
 }
 
+#define MANAGERS "[managers]\nalice = carol\nbob = alice\nerin = root\n"
+
+static void test_requesters_without_a_manager(void **state)
+{
+    static const char lacks[] =
+        "a has manager among its approvers, and no manager of dave is named in [managers]\n";
+
+    check(MANAGERS POLICY("a", "root", "alice, bob, %ops, uid:7", "approvers = manager\n"), 0, "");
+    check(MANAGERS POLICY("a", "root", "alice, dave", "approvers = manager\n"), 1, lacks);
+    /* whether it needs one or not, wherever the managers stand */
+    check(POLICY("a", "root", "alice, dave", "approvers = %security, manager\n") MANAGERS, 1,
+          lacks);
+    check(MANAGERS POLICY("a", "root", "dave", "approvers = %manager, carol\n"), 0, "");
+    check(POLICY("a", "root", "%ops", "approvers = manager\n"), 0, "");
+}
+
+static void test_managers_and_quorums_out_of_reach(void **state)
+{
+    static const char beyond[] = "a can never be approved: its approvers cannot reach its quorum\n";
+
+    /* in the best case the manager is one more approver */
+    check(MANAGERS POLICY("a", "root", "%ops", "approvers = manager, bob\nquorum = 2\n"), 0, "");
+    check(MANAGERS POLICY("a", "root", "%ops", "approvers = manager, bob\nquorum = 3\n"), 1,
+          beyond);
+    check(MANAGERS POLICY("a", "root", "%ops",
+                          "approvers = manager, root\nquorum = manager & root:1\n"),
+          2,
+          "a names root as an approver, whose approvals are refused: approvers are persons\n"
+          "a can never be approved: its approvers cannot reach its quorum\n");
+    /* for whom the manager is an approver already, it is not */
+    check(MANAGERS POLICY("a", "root", "alice", "approvers = manager, carol\nquorum = 2\n"), 1,
+          "a can never be approved for alice: without the own approval its approvers cannot reach "
+          "its quorum\n");
+    check(MANAGERS POLICY("a", "root", "alice",
+                          "approvers = manager, carol\nquorum = 2\nself-approval = yes\n"),
+          1, "a can never be approved for alice: its approvers cannot reach its quorum\n");
+    check(MANAGERS POLICY("a", "root", "bob",
+                          "approvers = manager, carol\nquorum = manager & carol:1\n"),
+          0, "");
+    check(MANAGERS POLICY("a", "root", "erin", "approvers = manager\n"), 1,
+          "a can never be approved for erin: without the own approval its approvers cannot reach "
+          "its quorum\n");
+    /* the own approval does not count, even where one approves for others */
+    check(
+        MANAGERS POLICY("a", "root", "bob", "approvers = manager, bob\nquorum = manager & bob:1\n"),
+        1,
+        "a can never be approved for bob: without the own approval its approvers cannot reach "
+        "its quorum\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +202,8 @@ int main(void)
         cmocka_unit_test(test_root_approves_nothing),
         cmocka_unit_test(test_quorums_out_of_reach),
         cmocka_unit_test(test_nobody_left_for_a_requester),
+        cmocka_unit_test(test_requesters_without_a_manager),
+        cmocka_unit_test(test_managers_and_quorums_out_of_reach),
         cmocka_unit_test(test_key_owners_come_by_ssh),
         cmocka_unit_test(test_without_approval_there_is_no_quorum),
     };

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/config_value.h"
-#include "core/quorum.h"
+#include "policy/config_value.h"
+#include "policy/quorum.h"
 
 /* Approvers of all tests: the groups a, b, c, d, and dora and bob themselves. */
 static const char approvers_text[] = "%a, %b, %c, %d, dora, bob";
@@ -490,6 +490,173 @@ static void test_against_every_assignment(void **state)
     quorum_free(counted);
 }
 
+/* Approvers with a manager: alice's is bob, who is listed too; nobody is erin's. */
+static const char managed_text[] = "manager, %a, %b, %manager, bob";
+
+static struct principals managed_principals(void)
+{
+    struct error error = {0};
+    struct config_place place = {"x", 1, "policy x", "approvers", &error};
+    struct principals managed = {0};
+
+    assert_int_equal(config_add_approvers(&place, managed_text, &managed), 0);
+    return managed;
+}
+
+static void test_manager_is_a_term(void **state)
+{
+    static const struct {
+        const char *quorum;
+        const char *people; /* the last one is asked about */
+        const char *term;   /* of alice's approvers */
+        bool reached, without;
+    } cases[] = {
+        {"manager", "bob", "manager:1", true, false},
+        {"manager:1", "bob", "manager:1", true, false},
+        {"manager", "a", NULL, false, false},
+        {"manager & a:1", "bob", "manager:1", false, false},
+        {"manager & a:1", "bob a", "a:1", true, false},
+        {"manager & a:1", "a bob", "manager:1", true, false},
+        {"manager & a:1", "a a", NULL, false, false},
+        {"manager | a:1", "a", "a:1", true, true},
+        {"a:1 then manager", "bob", NULL, false, false},
+        {"a:1 then manager", "a bob", "manager:1", true, false},
+        {"(manager|a:1)&b:1", "ab b", "b:1", true, true},
+        /* one person fills one term, whichever helps */
+        {"manager & bob:1", "bob", "manager:1", false, false},
+        {"2", "bob a", "", true, true},
+        {"%manager:1", "bob", NULL, false, false},
+        {"%manager:2", "bob", NULL, false, false},
+    };
+    struct principals managed = managed_principals();
+    const struct approvers approvers_of_alice = {&managed, "alice", "bob"};
+    const struct approvers approvers_of_erin = {&managed, "erin", NULL};
+    struct people people;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct quorum *quorum = NULL;
+        char *problem = NULL;
+        const char *term;
+
+        if (quorum_parse(cases[i].quorum, &managed, &quorum, &problem) != 0)
+            fail_msg("'%s': %s", cases[i].quorum, problem);
+        gather(&people, cases[i].people);
+        term = quorum_term_for(quorum, &approvers_of_alice, people.approvals, people.count - 1,
+                               &people.identities[people.count - 1]);
+        if ((term == NULL) != (cases[i].term == NULL) || (term && strcmp(term, cases[i].term) != 0))
+            fail_msg("'%s' by '%s': %s", cases[i].quorum, cases[i].people, term ? term : "NULL");
+        if (quorum_evaluate(quorum, &approvers_of_alice, people.approvals, people.count).reached !=
+                cases[i].reached ||
+            quorum_evaluate(quorum, &approvers_of_erin, people.approvals, people.count).reached !=
+                cases[i].without)
+            fail_msg("'%s' by '%s'", cases[i].quorum, cases[i].people);
+        if (quorum_reachable(quorum, &approvers_of_alice, people.identities, people.count) !=
+            cases[i].reached)
+            fail_msg("'%s' by '%s': reachable", cases[i].quorum, cases[i].people);
+        quorum_free(quorum);
+    }
+    principals_clear(&managed);
+}
+
+static void test_bad_managers(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *problem;
+    } cases[] = {
+        {"manager:2", "'manager:2' asks for 2 approvals of one person"},
+        {"manager:0",
+         "'manager:0' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
+        {"manager:", "'manager:' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
+        {"%manager", "'%manager' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
+        {"managers", "'managers' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
+        {"Manager", "'Manager' is neither a number nor GROUP:NUMBER with a number from 1 to 64"},
+        {"manager manager", "cannot be read from 'manager' on"},
+        {"2 & manager", "mixes the number 2 with other terms"},
+    };
+    struct principals managed = managed_principals();
+    struct quorum *quorum = NULL;
+    char *problem = NULL;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(quorum_parse(cases[i].text, &managed, &quorum, &problem), -EINVAL);
+        assert_string_equal(problem, cases[i].problem);
+        free(problem);
+    }
+    principals_clear(&managed);
+    assert_int_equal(quorum_parse("a:1 & manager", &principals, &quorum, &problem), -EINVAL);
+    assert_string_equal(problem, "'manager', the requester's manager, is not among the approvers; "
+                                 "write %manager:1 for the group");
+    free(problem);
+}
+
+static void test_needs_manager(void **state)
+{
+    static const struct {
+        const char *quorum;
+        bool needed;
+    } cases[] = {
+        {"1", false},
+        {"manager", true},
+        {"manager & a:1", true},
+        {"manager | a:1", false},
+        {"manager & a:1 | b:1", false},
+        {"manager & (a:1 | b:1)", true},
+        {"manager & a:1 | manager & b:1", true},
+        {"a:1 then manager", true},
+        {"manager then a:1", true},
+        {"manager | a:1 then manager | b:1", false},
+        {"%manager:1", false},
+        {"bob:1", false},
+    };
+    struct principals managed = managed_principals();
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct quorum *quorum = NULL;
+        char *problem = NULL;
+
+        assert_int_equal(quorum_parse(cases[i].quorum, &managed, &quorum, &problem), 0);
+        if (quorum_needs_manager(quorum) != cases[i].needed)
+            fail_msg("'%s'", cases[i].quorum);
+        quorum_free(quorum);
+    }
+    principals_clear(&managed);
+}
+
+static void test_manager_sentences(void **state)
+{
+    struct principals managed = managed_principals();
+    const struct approvers of_alice = {&managed, "alice", "bob"},
+                           of_erin = {&managed, "erin", NULL},
+                           of_anybody = {.principals = &managed};
+    const struct {
+        const char *quorum;
+        const struct approvers *approvers;
+        const char *sentence;
+    } cases[] = {
+        {"manager & a:1", &of_alice,
+         "the approval of bob (alice's manager) and 1 approval of anyone in %a"},
+        {"manager & a:1", &of_erin,
+         "the approval of erin's manager (none is named) and 1 approval of anyone in %a"},
+        {"manager", &of_anybody, "the approval of the requester's manager"},
+        {"1", &of_alice,
+         "1 approval of bob (alice's manager), anyone in %a, anyone in %b, anyone in %manager or "
+         "bob"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct quorum *quorum = NULL;
+        char *problem = NULL, *sentence;
+
+        assert_int_equal(quorum_parse(cases[i].quorum, &managed, &quorum, &problem), 0);
+        sentence = quorum_sentence(quorum, cases[i].approvers);
+        assert_string_equal(sentence, cases[i].sentence);
+        free(sentence);
+        quorum_free(quorum);
+    }
+    principals_clear(&managed);
+}
+
 static void test_many_people(void **state)
 {
     struct quorum *quorum = quorum_of("a:32 & b:32");
@@ -548,6 +715,10 @@ int main(void)
         cmocka_unit_test(test_term_for),
         cmocka_unit_test(test_reachable),
         cmocka_unit_test(test_against_every_assignment),
+        cmocka_unit_test(test_manager_is_a_term),
+        cmocka_unit_test(test_bad_managers),
+        cmocka_unit_test(test_needs_manager),
+        cmocka_unit_test(test_manager_sentences),
         cmocka_unit_test(test_many_people),
         cmocka_unit_test(test_sentences),
     };
