@@ -113,7 +113,7 @@ builds=(--build="$SOURCE/build/plain" --broker="$SOURCE/build/asan/broker/pam-ch
 trees=("$SOURCE/tests/e2e" "$SOURCE/tests/integration")
 
 lane_one() {
-    pytests system-dbus-daemon $((long ? 3600 : 900)) "${builds[@]}" --bus=dbus-daemon "${trees[@]}"
+    pytests system-dbus-daemon $((long ? 7200 : 900)) "${builds[@]}" --bus=dbus-daemon "${trees[@]}"
     [ -z "$long" ] || meson_tests unit-valgrind plain 3600 --timeout-multiplier=20 \
         --wrapper='valgrind -q --error-exitcode=9 --leak-check=full --trace-children=no'
 }

@@ -297,6 +297,21 @@ static void test_quorum_of_two(void **state)
     assert_int_equal(scene_number(scene, "SELECT count(*) FROM decision"), 2);
 }
 
+/* Two were asked for and one has approved; one is enough by now. */
+static void test_quorum_is_smaller_now(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t id;
+
+    scene_policies(scene, PLAIN "quorum = 2\n");
+    id = scene_file(scene, "alice", "oracle");
+    assert_code(scene_approve(scene, "bob", id), 0);
+    scene_policies(scene, PLAIN);
+    assert_code(scene_approve(scene, "erin", id), ERROR_NOT_PERMITTED);
+    assert_code(scene_approve(scene, "carol", id), 0);
+    assert_state(scene, id, STATE_ACTIVE);
+}
+
 static void test_quorum_of_groups(void **state)
 {
     struct scene *scene = *state;
@@ -642,6 +657,7 @@ int main(void)
         TEST(test_not_there),
         TEST(test_lapsed_at_the_boundary),
         TEST(test_quorum_of_two),
+        TEST(test_quorum_is_smaller_now),
         TEST(test_quorum_of_groups),
         TEST(test_quorum_somebody_left),
         TEST(test_quorum_somebody_is_gone),

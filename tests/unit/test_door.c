@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ledger_internal.h"
+#include "ledger/ledger_internal.h"
 #include "text.h"
 
 #define PLAIN                                                                                      \
@@ -225,6 +225,11 @@ static void test_root(void **state)
     login.loginuid = 1001; /* sudo -i by alice, and on from there */
     assert_verdict(scene_ask(scene, &login), VERDICT_EXEMPT);
     assert_verdict(scene_open(scene, &login), VERDICT_EXEMPT);
+    /* a door that says root of a program that root did not start */
+    login.ruid = 1001;
+    assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
+    login.ruid = UID_UNSET;
+    assert_verdict(scene_open(scene, &login), VERDICT_REFUSED);
     /* over ssh root is a person like any other */
     login.door = DOOR_SSH;
     assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
