@@ -65,6 +65,6 @@
 /* Calls of people under way at a time, a few KB each: of one connection while the bus says whose it is,
  * of one person from then on, and of all. dbus-daemon allows a person 256 connections. A program that
  * asks for more is told so, and nobody else waits behind it. */
-#define LIMIT_CALLS_CONNECTION 32
-#define LIMIT_CALLS_PERSON 64
-#define LIMIT_CALLS_TOTAL 16384
+#define LIMIT_CALLS_CONNECTION 128
+#define LIMIT_CALLS_PERSON 128
+#define LIMIT_CALLS_TOTAL 40000

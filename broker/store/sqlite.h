@@ -43,6 +43,9 @@ struct store {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared when first used */
     bool in_transaction;
+    char *reserve;       /* the file that keeps room */
+    bool reserve_kept;
+    bool full;           /* the last write failed for want of room */
     char problem[160]; /* why the last COMMIT failed, which the rollback behind it forgets; or "" */
     uint64_t head_seq, head_seq_committed;
     unsigned char head_hash[HASH_SIZE], head_hash_committed[HASH_SIZE];

@@ -22,6 +22,13 @@ struct store *store_free(struct store *store); /* accepts NULL, returns NULL */
 /* The database's own words about the last failure; borrowed. */
 const char *store_problem(const struct store *store);
 
+/* Keeps room on the disk for what must not fail when it is full. 0, or -ENOSPC: the disk is full, or so
+ * good as. */
+int store_keep_room(struct store *store);
+
+/* Gives it to whoever writes next, where the last write failed for want of room. True if there was any. */
+bool store_give_room(struct store *store);
+
 /* A transaction that holds the write lock from its beginning. A commit that fails is rolled back. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
