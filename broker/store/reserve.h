@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Room on the disk that is kept for what must still be written when it is full: a file of nothing. */
+/* Room on the disk that is kept for what must still be written when it is full: a file of nothing.
+ */
 
 #include <errno.h>
 #include <stdbool.h>

@@ -496,8 +496,8 @@ static int read_head(struct store *store, const char *path, struct error *error)
     return 0;
 }
 
-/* One writer: the chain's head is kept in memory, and a second writer's record would be refused as a
- * copy ever after. SQLite's own locks are per file and per process (fcntl(2)), this one is on the
+/* One writer: the chain's head is kept in memory, and a second writer's record would be refused as
+ * a copy ever after. SQLite's own locks are per file and per process (fcntl(2)), this one is on the
  * directory and leaves readers alone. */
 static int lock_directory(struct store *store, const char *path, const char *directory,
                           struct error *error)
