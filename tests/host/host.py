@@ -194,8 +194,8 @@ class Host:
     # The broker.
 
     def start_broker(self, env=None, restart=0.1, backlog=None, program=None, ready=True):
-        """The broker as its units say, but `restart` seconds after its end it is back; without
-        `ready` its READY=1 is not awaited."""
+        """The broker as its units say, but `restart` seconds after its end it is back. `program` is
+        another one, or its whole command; without `ready` its READY=1 is not awaited."""
         assert not self.broker, "there is a broker"
         service = read_unit(UNITS / "pam-checkout-broker.service")
         sock = read_unit(UNITS / "pam-checkout-gate.socket")
@@ -212,9 +212,10 @@ class Host:
                       int(value(sock, "Socket", "SocketMode"), 8),
                       backlog or int(value(sock, "Socket", "Backlog", "4096")))
         program = program or self._broker_program or value(service, "Service", "ExecStart")
+        command = [program] if isinstance(program, str) else program
         watchdog = value(service, "Service", "WatchdogSec")
         self.broker = Service(
-            "pam-checkout-broker.service", [str(program)], [gate],
+            "pam-checkout-broker.service", command, [gate],
             [value(sock, "Socket", "FileDescriptorName", "gate")], user=user,
             groups=value(service, "Service", "SupplementaryGroups", "").split(),
             umask=int(value(service, "Service", "UMask", "0022"), 8),

@@ -146,8 +146,10 @@ class Service:
             if not self._process:
                 return None
             exits = len(self.exits) + 1
-            self._process.send_signal(signal.SIGTERM)
+            # In this order: a SIGCONT that came late would undo the SIGSTOP with which LeakSanitizer,
+            # at the end, attaches to its own process.
             self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGTERM)
         return self.wait_exit(exits, timeout)
 
     def close(self):

@@ -96,8 +96,8 @@ INSTEAD void syslog(int priority, const char *format, ...)
     va_end(arguments);
 }
 
-void __syslog_chk(int priority, int flag, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+__attribute__((format(printf, 3, 4))) void __syslog_chk(int priority, int flag, const char *format,
+                                                        ...);
 INSTEAD void __syslog_chk(int priority, int flag, const char *format, ...)
 {
     va_list arguments;
@@ -107,8 +107,8 @@ INSTEAD void __syslog_chk(int priority, int flag, const char *format, ...)
     va_end(arguments);
 }
 
-void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments)
-    __attribute__((format(printf, 3, 0)));
+__attribute__((format(printf, 3, 0))) void __vsyslog_chk(int priority, int flag, const char *format,
+                                                         va_list arguments);
 INSTEAD void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments)
 {
     take_log(priority, format, arguments);
