@@ -4,8 +4,8 @@
 /* Policies from the files into the ledger: read, the uids of their accounts looked up, then taken as a
  * whole or not at all. */
 
-#include "core/config.h"
-#include "core/ledger.h"
+#include "policy/config.h"
+#include "ledger/ledger.h"
 #include "names/names.h"
 
 struct reload;

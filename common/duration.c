@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "limits.h"
+#include "caps.h"
 
 #define BLANKS " \t"
 #define DIGITS "0123456789"

@@ -3,7 +3,7 @@
 
 /* One table: internal error <-> D-Bus error name <-> what a script and a person are told. */
 
-#include "limits.h"
+#include "caps.h"
 
 enum error_code {
     ERROR_NONE = 0,

@@ -4,7 +4,7 @@
 
 Writes NAME.h, NAME.c and NAME_dispatch.c, where NAME is the interface's last part in lower case.
 Each annotation org.pamcheckout.Dict.NAME lists the keys of one a{sv} dictionary as KEY:TYPE or
-KEY:TYPE:CAP; CAP is a name of limits.h without LIMIT_, and a must for strings. CAP+lines allows
+KEY:TYPE:CAP; CAP is a name of caps.h without LIMIT_, and a must for strings. CAP+lines allows
 line feeds.
 """
 
@@ -260,7 +260,7 @@ def header_of(interface):
 def schemas_of(interface):
     prefix = interface.prefix
     lines = banner(interface) + [
-        f'#include "{prefix}.h"', "", "#include <stddef.h>", "", '#include "limits.h"']
+        f'#include "{prefix}.h"', "", "#include <stddef.h>", "", '#include "caps.h"']
     for item in interface.dicts:
         struct = f"struct {prefix}_{item.name}"
         table = f"{item.name}_fields"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "gate1.h"
-#include "limits.h"
+#include "caps.h"
 #include "peer.h"
 
 /* What is not known to be something else is a refusal. */

@@ -8,7 +8,7 @@
 
 #include "error.h"
 #include "gate1.h"
-#include "limits.h"
+#include "caps.h"
 #include "options.h"
 
 enum login_phase {

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include "duration.h"
-#include "limits.h"
+#include "caps.h"
 #include "text.h"
 
 #define HELP_MAX 256

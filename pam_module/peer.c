@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "limits.h"
+#include "caps.h"
 
 /* How often a connection is tried anew while the backlog is full: the kernel tells nobody when
  * there is room. */

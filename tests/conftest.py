@@ -17,23 +17,30 @@ FINDINGS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
 def pytest_addoption(parser):
     parser.addoption("--build", help="meson build folder whose files are installed")
     parser.addoption("--broker", help="another build of the broker to run, with sanitizers")
-    parser.addoption("--bus", choices=BUSES, default=BUSES[0], help="the system bus to run on")
+    parser.addoption("--bus", choices=[*BUSES, "none"],
+                     help="only the tests in the private machine, on this system bus; none: only the "
+                     "others")
     parser.addoption("--long", action="store_true", help="what takes longer, too")
     parser.addoption("--seed", type=int, default=1, help="of everything that is drawn")
 
 
 def pytest_report_header(config):
-    return f"bus {config.getoption('bus')}, seed {config.getoption('seed')}"
+    return f"bus {config.getoption('bus') or BUSES[0]}, seed {config.getoption('seed')}"
 
 
 def pytest_collection_modifyitems(config, items):
     """What does not depend on the bus runs on the first kind only."""
-    if config.getoption("bus") == BUSES[0]:
+    bus = config.getoption("bus")
+    if not bus:
         return
-    chosen = [item for item in items if "host" in getattr(item, "fixturenames", ())
-              and not item.get_closest_marker("any_bus")]
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+
+    def chosen(item):
+        in_machine = "private_machine" in getattr(item, "fixturenames", ())
+        return in_machine == (bus != "none") and \
+            (bus != BUSES[1] or not item.get_closest_marker("any_bus"))
+
+    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
+    items[:] = [item for item in items if chosen(item)]
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +65,7 @@ def private_machine(request):
     build = request.config.getoption("build")
     assert build, "--build is needed"
     with Host(build, broker=request.config.getoption("broker")) as machine:
-        machine.start_bus(request.config.getoption("bus"))
+        machine.start_bus(request.config.getoption("bus") or BUSES[0])
         yield machine
 
 

@@ -113,19 +113,22 @@ builds=(--build="$SOURCE/build/plain" --broker="$SOURCE/build/asan/broker/pam-ch
 trees=("$SOURCE/tests/e2e" "$SOURCE/tests/integration")
 
 lane_one() {
-    meson_tests unit plain 600
-    pytests system-dbus-daemon $((long ? 3600 : 900)) "${builds[@]}" --bus=dbus-daemon "${trees[@]}"
+    pytests system-dbus-daemon $((long ? 7200 : 900)) "${builds[@]}" --bus=dbus-daemon "${trees[@]}"
     [ -z "$long" ] || meson_tests unit-valgrind plain 3600 --timeout-multiplier=20 \
         --wrapper='valgrind -q --error-exitcode=9 --leak-check=full --trace-children=no'
 }
 lane_two() {
+    meson_tests unit plain 600
     meson_tests unit-sanitized asan 600 --timeout-multiplier=3
     pytests module $((long ? 3600 : 900)) "$SOURCE/tests/pam"
+    pytests programs $((long ? 3600 : 900)) --bus=none "$SOURCE/tests/integration"
     # These say what the sanitizers themselves leave behind.
     pytests module-residue 300 --build-dir "$SOURCE/build/plain" "$SOURCE/tests/pam/test_residue.py"
-    pytests system-dbus-broker $((long ? 3600 : 900)) "${builds[@]}" --bus=dbus-broker "${trees[@]}"
 }
 lane_three() {
+    pytests system-dbus-broker $((long ? 3600 : 900)) "${builds[@]}" --bus=dbus-broker "${trees[@]}"
+}
+lane_four() {
     CC=clang check build-clang 900 bash -c ". '$SOURCE/tests/host/prepare'; SOURCE='$SOURCE'
         prepare_build fuzz ${options[*]} ${sanitize[*]} -Dfuzz=true -Dwerror=true"
     # It knows neither clean-up attributes (leaks are the sanitizers' to find) nor an empty macro
@@ -141,6 +144,7 @@ if [ "$plain$sanitized" = 00 ]; then
     lane_one & lanes=($!)
     lane_two & lanes+=($!)
     lane_three & lanes+=($!)
+    lane_four & lanes+=($!)
     wait "${lanes[@]}"
 fi
 

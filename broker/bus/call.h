@@ -9,7 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "bus/moment.h"
-#include "core/ledger.h"
+#include "ledger/ledger.h"
 #include "error.h"
 #include "interface.h"
 #include "names/names.h"

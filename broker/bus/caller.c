@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "limits.h"
+#include "caps.h"
 
 static void fail(struct call *call, const char *why)
 {

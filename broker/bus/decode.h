@@ -7,7 +7,7 @@
 
 #include <dbus/dbus.h>
 
-#include "core/ledger.h"
+#include "ledger/ledger.h"
 
 /* ret_id NULL: the login is the only argument; else the id comes before it. */
 int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login,

@@ -10,7 +10,7 @@
 #include "bus/encode.h"
 #include "bus/loop.h"
 #include "dict.h"
-#include "limits.h"
+#include "caps.h"
 
 /* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
  * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message

@@ -3,7 +3,7 @@
 
 /* Who could approve under a policy, as the name service says now. */
 
-#include "core/policy.h"
+#include "policy/policy.h"
 
 struct candidates {
     struct identity *people; /* each with those of the approvers' groups that they are in */

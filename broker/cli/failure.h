@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "limits.h"
+#include "caps.h"
 
 /* How the program ends (a contract; the manual page explains them). */
 enum exit_code {

@@ -11,10 +11,10 @@
 #include "cli/arguments.h"
 #include "cli/candidates.h"
 #include "cli/value.h"
-#include "core/config.h"
-#include "core/policy_lint.h"
-#include "core/policy_managers.h"
-#include "core/quorum.h"
+#include "policy/config.h"
+#include "policy/policy_lint.h"
+#include "policy/policy_managers.h"
+#include "policy/quorum.h"
 
 struct check {
     struct output *output;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "limits.h"
+#include "caps.h"
 #include "text.h"
 
 #define ERRNO_MAX 4095

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "limits.h"
+#include "caps.h"
 #include "names/message.h"
 #include "text.h"
 

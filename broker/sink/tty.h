@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "limits.h"
+#include "caps.h"
 
 /* `name` is relative to the folder of devices: "pts/3". */
 struct tty {

@@ -34,28 +34,6 @@ static int bound(int sqlite_result)
     return sqlite_result == SQLITE_OK ? 0 : -EIO;
 }
 
-static int bind_id(sqlite3_stmt *statement, int at, uint64_t id)
-{
-    return sqlite3_bind_int64(statement, at, (sqlite3_int64)id);
-}
-
-static int bind_name(sqlite3_stmt *statement, int at, const char *name)
-{
-    return name ? sqlite3_bind_text(statement, at, name, -1, SQLITE_STATIC)
-                : sqlite3_bind_null(statement, at);
-}
-
-/* Binds the names of the states in the mask from `first` on, as often as there are states. */
-static int bind_states(sqlite3_stmt *statement, int first, uint32_t states)
-{
-    int r = SQLITE_OK, at = first;
-
-    for (enum checkout_state s = STATE_PENDING; s < STATE_COUNT && r == SQLITE_OK; s++)
-        if (states & (1u << s))
-            r = sqlite3_bind_text(statement, at++, state_name(s), -1, SQLITE_STATIC);
-    return r;
-}
-
 int store_insert_checkout(struct store *store, struct checkout *checkout)
 {
     sqlite3_stmt *statement;
@@ -259,9 +237,8 @@ static int read_checkout(struct store *store, sqlite3_stmt *statement,
     return r;
 }
 
-/* Every check-out that the bound statement gives. */
-static int read_checkouts(struct store *store, sqlite3_stmt *statement,
-                          struct checkouts *ret_checkouts)
+int store_read_checkouts(struct store *store, sqlite3_stmt *statement,
+                         struct checkouts *ret_checkouts)
 {
     CLEANUP_CHECKOUTS struct checkouts found = {0};
     int step = SQLITE_ROW, r = 0;
@@ -310,7 +287,7 @@ int store_open_checkouts(struct store *store, uid_t person_uid, uid_t account_ui
     if (bind_id(statement, 1, person_uid) != SQLITE_OK ||
         bind_id(statement, 2, account_uid) != SQLITE_OK)
         return -EIO;
-    return read_checkouts(store, statement, ret_checkouts);
+    return store_read_checkouts(store, statement, ret_checkouts);
 }
 
 int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_checkouts)
@@ -322,7 +299,7 @@ int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_
         return r;
     if (bind_id(statement, 1, account_uid) != SQLITE_OK)
         return -EIO;
-    return read_checkouts(store, statement, ret_checkouts);
+    return store_read_checkouts(store, statement, ret_checkouts);
 }
 
 int store_lapsing(struct store *store, uint64_t after, uint64_t until,
@@ -335,106 +312,7 @@ int store_lapsing(struct store *store, uint64_t after, uint64_t until,
         return r;
     if (bind_id(statement, 1, after) != SQLITE_OK || bind_id(statement, 2, until) != SQLITE_OK)
         return -EIO;
-    return read_checkouts(store, statement, ret_checkouts);
-}
-
-/* Parameters of a list's statement. Every number up to the highest can be bound, used or not. */
-enum {
-    LIST_PERSON = 1,
-    LIST_ACCOUNT,
-    LIST_SINCE,
-    LIST_UNTIL,
-    LIST_AFTER,
-    LIST_APPROVER,
-    LIST_PERSON_UID,
-    LIST_EXTENDS,
-    LIST_SEEN_BY,
-    LIST_LIMIT,
-    LIST_STATES, /* and as many more as there are states */
-};
-
-static const uint32_t open_states = 1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
-
-static void write_states(FILE *out, uint32_t states)
-{
-    unsigned count = (unsigned)__builtin_popcount(states);
-
-    /* Where most of the history fits, going through it in order finds a page sooner than sorting
-     * what an index says; the + keeps SQLite from the index. */
-    fprintf(out, " AND %sstate IN (", count > 1 && (states & ~open_states) ? "+" : "");
-    for (unsigned i = 0; i < count; i++)
-        fprintf(out, "%s?%u", i ? ", " : "", LIST_STATES + i);
-    fputc(')', out);
-}
-
-/* Only what is asked for: a condition that is switched off by a parameter keeps SQLite from every
- * index. */
-static char *list_text(const struct checkout_filter *filter)
-{
-    CLEANUP_FREE char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-
-    if (!out)
-        return NULL;
-    fprintf(out, "SELECT id, {checkout} FROM checkout WHERE id > ?%d", LIST_AFTER);
-    if (filter->person)
-        fprintf(out, " AND person = ?%d", LIST_PERSON);
-    if (filter->account)
-        fprintf(out, " AND account = ?%d", LIST_ACCOUNT);
-    if (filter->states)
-        write_states(out, filter->states);
-    if (filter->since)
-        fprintf(out, " AND requested >= ?%d", LIST_SINCE);
-    if (filter->until && filter->until <= INT64_MAX)
-        fprintf(out, " AND requested < ?%d", LIST_UNTIL);
-    if (filter->approver)
-        fprintf(out, " AND id IN (SELECT checkout FROM decision WHERE actor = ?%d)", LIST_APPROVER);
-    if (filter->person_uid != UID_UNSET)
-        fprintf(out, " AND person_uid = ?%d", LIST_PERSON_UID);
-    if (filter->extends)
-        fprintf(out, " AND extends > 0 AND extends = ?%d", LIST_EXTENDS);
-    if (filter->seen_by != UID_UNSET)
-        fprintf(out,
-                " AND id IN (SELECT id FROM checkout WHERE person_uid = ?%d"
-                " UNION ALL SELECT checkout FROM decision WHERE actor_uid = ?%d)",
-                LIST_SEEN_BY, LIST_SEEN_BY);
-    fprintf(out, " ORDER BY id LIMIT ?%d", LIST_LIMIT);
-    if (fclose(out) != 0)
-        return NULL;
-    return TAKE_PTR(text);
-}
-
-int store_list(struct store *store, const struct checkout_filter *filter,
-               struct checkouts *ret_checkouts)
-{
-    CLEANUP_FINALIZE sqlite3_stmt *statement = NULL;
-    CLEANUP_FREE char *text = NULL;
-    int r;
-
-    if (filter->after > INT64_MAX || filter->since > INT64_MAX || filter->extends > INT64_MAX) {
-        *ret_checkouts = (struct checkouts){0};
-        return 0;
-    }
-    text = list_text(filter);
-    if (!text)
-        return -ENOMEM;
-    r = store_prepare(store, text, 0, &statement);
-    if (r < 0)
-        return r;
-    if (bind_name(statement, LIST_PERSON, filter->person) != SQLITE_OK ||
-        bind_name(statement, LIST_ACCOUNT, filter->account) != SQLITE_OK ||
-        bind_id(statement, LIST_SINCE, filter->since) != SQLITE_OK ||
-        bind_id(statement, LIST_UNTIL, filter->until) != SQLITE_OK ||
-        bind_id(statement, LIST_AFTER, filter->after) != SQLITE_OK ||
-        bind_name(statement, LIST_APPROVER, filter->approver) != SQLITE_OK ||
-        bind_id(statement, LIST_PERSON_UID, filter->person_uid) != SQLITE_OK ||
-        bind_id(statement, LIST_EXTENDS, filter->extends) != SQLITE_OK ||
-        bind_id(statement, LIST_SEEN_BY, filter->seen_by) != SQLITE_OK ||
-        bind_id(statement, LIST_LIMIT, filter->limit) != SQLITE_OK ||
-        bind_states(statement, LIST_STATES, filter->states) != SQLITE_OK)
-        return -EIO;
-    return read_checkouts(store, statement, ret_checkouts);
+    return store_read_checkouts(store, statement, ret_checkouts);
 }
 
 int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids, size_t *ret_count)

@@ -78,3 +78,18 @@ static inline void cleanup_finalize(sqlite3_stmt **statement)
     sqlite3_finalize(*statement);
 }
 #define CLEANUP_FINALIZE CLEANUP(cleanup_finalize)
+
+/* Every check-out that the bound statement (SELECT id, {checkout} …) gives, with its decisions. */
+int store_read_checkouts(struct store *store, sqlite3_stmt *statement,
+                         struct checkouts *ret_checkouts);
+
+static inline int bind_id(sqlite3_stmt *statement, int at, uint64_t id)
+{
+    return sqlite3_bind_int64(statement, at, (sqlite3_int64)id);
+}
+
+static inline int bind_name(sqlite3_stmt *statement, int at, const char *name)
+{
+    return name ? sqlite3_bind_text(statement, at, name, -1, SQLITE_STATIC)
+                : sqlite3_bind_null(statement, at);
+}

@@ -6,7 +6,7 @@
 
 #include "cleanup.h"
 #include "duration.h"
-#include "limits.h"
+#include "caps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "core/policy_hours.h"
-#include "core/policy_source.h"
+#include "policy/policy_hours.h"
+#include "policy/policy_source.h"
 
 /* Hours, and what the library itself says of the same minute. */
 static void check_hours(const char *text, uint64_t wall)

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/config.h"
-#include "core/policy_lint.h"
-#include "core/quorum.h"
+#include "policy/config.h"
+#include "policy/policy_lint.h"
+#include "policy/quorum.h"
 #include "text.h"
 
 static void check_policy(const struct policy_set *set, const struct policy *policy)

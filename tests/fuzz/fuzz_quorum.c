@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/quorum.h"
-#include "core/policy.h"
+#include "policy/quorum.h"
+#include "policy/policy.h"
 
 #define PEOPLE_MAX 24
 

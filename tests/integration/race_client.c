@@ -25,6 +25,8 @@
 #define PATH "/org/pamcheckout/Broker1"
 #define CALLS_MAX 1024
 #define PATIENCE_MS 30000
+/* The broker takes no more from one connection at a time (LIMIT_CALLS_CONNECTION). */
+#define WINDOW 30
 
 struct call {
     char tag[32];
@@ -228,6 +230,8 @@ static void go(struct client *client)
         struct call *call = &client->calls[i];
 
         sleep_until(call->when);
+        if (i >= WINDOW)
+            dbus_pending_call_block(client->calls[i - WINDOW].pending);
         if (!dbus_connection_send_with_reply(client->connection, call->message, &call->pending,
                                              PATIENCE_MS) ||
             !call->pending)

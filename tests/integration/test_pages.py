@@ -22,21 +22,21 @@ def keys_of(text):
 
 
 def test_policy_keys():
-    source = (TOP / "broker/core/config_keys.c").read_text()
+    source = (TOP / "broker/policy/config_keys.c").read_text()
     known = re.findall(r'^    \[KEY_\w+\] = \{"([a-z-]+)",', source, re.M)
     assert known
-    text = (TOP / "broker/core/pam-checkout-policy.5.scd").read_text().split("\n# EXAMPLES")[0]
+    text = (TOP / "broker/policy/pam-checkout-policy.5.scd").read_text().split("\n# EXAMPLES")[0]
     assert sorted(keys_of(text)) == sorted(known)
 
 
 def test_every_policy_key_says_what_it_is_without():
-    text = (TOP / "broker/core/pam-checkout-policy.5.scd").read_text().split("\n# EXAMPLES")[0]
+    text = (TOP / "broker/policy/pam-checkout-policy.5.scd").read_text().split("\n# EXAMPLES")[0]
     for entry in re.findall(r"^\*[a-z-]+ =\*.*\n(?:\t.*\n)+", text, re.M):
         assert re.search(r"Default|Mandatory", entry), entry
 
 
 def test_broker_keys():
-    source = (TOP / "broker/core/config.c").read_text()
+    source = (TOP / "broker/policy/config.c").read_text()
     known = set(re.findall(r'strcmp\(entry->key, "([a-z-]+)"\)', source))
     assert known
     assert set(keys_of(section("broker/pam-checkout-broker.8.scd", "CONFIGURATION"))) == known

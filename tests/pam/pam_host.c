@@ -68,7 +68,8 @@ static void print_hex(const char *kind, const char *detail, const char *text)
 /* libpam finds these before the C library's, so that the test sees what the journal would. */
 #define INSTEAD __attribute__((visibility("default")))
 
-static void take_log(int priority, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+take_log(int priority, const char *format, va_list arguments)
 {
     char detail[16];
     char *text = NULL;

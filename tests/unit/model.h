@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/ledger.h"
+#include "ledger/ledger.h"
 
 enum person { ROOT, ALICE, BOB, CAROL, DAVE, ERIN, PEOPLE };
 enum account { ORACLE, BACKUP, APP, PRIVILEGED, GAMES, ACCOUNTS };

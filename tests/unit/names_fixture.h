@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "caps.h"
 #include "names/message.h"
 #include "names/names.h"
 

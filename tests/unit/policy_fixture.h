@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/config.h"
+#include "policy/config.h"
 
 #define FIXTURE_FILE "x.conf"
 

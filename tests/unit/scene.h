@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "core/ledger.h"
+#include "ledger/ledger.h"
 
 #define SCENE_WALL UINT64_C(1790000000)
 #define SCENE_BOOT UINT64_C(5000)

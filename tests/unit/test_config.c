@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "core/config.h"
-#include "core/config_file.h"
+#include "policy/config.h"
+#include "policy/config_file.h"
 
 #define POLICY(name) "[policy " name "]\naccounts = root\nrequesters = a\napprovers = b\n"
 

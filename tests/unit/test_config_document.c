@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/config_document.h"
+#include "policy/config_document.h"
 
 static struct config_document *document_of(const char *text)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "core/quorum.h"
+#include "policy/quorum.h"
 
 /* What stands above the key that a case is about: lines 1 to 4. */
 static const char head[] =

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/policy_managers.h"
-#include "core/quorum.h"
+#include "policy/policy_managers.h"
+#include "policy/quorum.h"
 
 #define POLICY "[policy p]\naccounts = root\nrequesters = a\n"
 #define REFUSED(text, sentence) fixture_refused(text, strlen(text), sentence)

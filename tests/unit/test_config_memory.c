@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/policy_lint.h"
-#include "core/policy_managers.h"
-#include "core/quorum.h"
+#include "policy/policy_lint.h"
+#include "policy/policy_managers.h"
+#include "policy/quorum.h"
 
 /* Every allocation of our own code fails once, one after the other (the linker wraps them); what
  * the libraries allocate does not. Leaks and wrong accesses are for the sanitizers to find. */

@@ -506,6 +506,76 @@ static void test_request_bad_numbers(void **state)
     dbus_message_unref(letter.message);
 }
 
+/* ---- a grant, an extension ---- */
+
+static void test_grant(void **state)
+{
+    static const char *const people[] = {"alice", "", " ", "a\nb"};
+    const char *account = "oracle";
+
+    for (size_t i = 0; i < sizeof(people) / sizeof(*people); i++) {
+        struct letter letter = letter_new();
+        struct request request;
+        struct error error = {0};
+        const char *person = NULL;
+
+        put(&letter, DBUS_TYPE_STRING, &people[i]);
+        put(&letter, DBUS_TYPE_STRING, &account);
+        dict_begin(&letter);
+        put_text(&letter, "reason", "a reason");
+        dict_end(&letter);
+        if (i == 0) {
+            assert_int_equal(decode_grant(letter.message, &person, &request, &error), 0);
+            assert_string_equal(person, "alice");
+            assert_string_equal(request.account, "oracle");
+            assert_string_equal(request.reason, "a reason");
+        } else {
+            assert_refused(decode_grant(letter.message, &person, &request, &error), &error,
+                           "person");
+            assert_null(person);
+        }
+        dbus_message_unref(letter.message);
+    }
+}
+
+static void test_extend(void **state)
+{
+    static const struct {
+        uint64_t id, seconds;
+        const char *reason;
+        const char *says; /* NULL: good */
+    } cases[] = {{3, 60, "more", NULL},
+                 {3, LIMIT_DURATION_SECONDS, "more", NULL},
+                 {0, 60, "more", "number of a request"},
+                 {UINT64_MAX, 60, "more", "number of a request"},
+                 {3, 0, "more", "seconds"},
+                 {3, LIMIT_DURATION_SECONDS + 1, "more", "seconds"},
+                 {3, UINT64_MAX, "more", "seconds"},
+                 {3, 60, "", "reason"},
+                 {3, 60, "a\033b", "reason"}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct letter letter = letter_new();
+        struct error error = {0};
+        uint64_t id = 0, seconds = 0;
+        const char *reason = NULL;
+
+        put_id(&letter, cases[i].id);
+        put_id(&letter, cases[i].seconds);
+        put(&letter, DBUS_TYPE_STRING, &cases[i].reason);
+        if (cases[i].says) {
+            assert_refused(decode_extend(letter.message, &id, &seconds, &reason, &error), &error,
+                           cases[i].says);
+        } else {
+            assert_int_equal(decode_extend(letter.message, &id, &seconds, &reason, &error), 0);
+            assert_int_equal(id, cases[i].id);
+            assert_int_equal(seconds, cases[i].seconds);
+            assert_string_equal(reason, cases[i].reason);
+        }
+        dbus_message_unref(letter.message);
+    }
+}
+
 /* ---- an approval ---- */
 
 static void test_approval(void **state)
@@ -684,6 +754,8 @@ int main(void)
         cmocka_unit_test(test_request),
         cmocka_unit_test(test_request_bad_texts),
         cmocka_unit_test(test_request_bad_numbers),
+        cmocka_unit_test(test_grant),
+        cmocka_unit_test(test_extend),
         cmocka_unit_test(test_approval),
         cmocka_unit_test(test_approval_bad),
         cmocka_unit_test(test_list),

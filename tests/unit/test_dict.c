@@ -12,7 +12,7 @@
 
 #include "broker1.h"
 #include "dict_by_hand.h"
-#include "limits.h"
+#include "caps.h"
 
 /* ---- there and back ---- */
 

@@ -9,7 +9,7 @@
 
 #include "broker1.h"
 #include "dict_by_hand.h"
-#include "limits.h"
+#include "caps.h"
 
 static void test_unknown_key(void **state)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ledger_internal.h"
+#include "ledger/ledger_internal.h"
 #include "text.h"
 
 #define PLAIN                                                                                      \

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "duration.h"
-#include "limits.h"
+#include "caps.h"
 
 #define UNTOUCHED 4711
 

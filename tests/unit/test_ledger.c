@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ledger_internal.h"
+#include "ledger/ledger_internal.h"
 #include "store/sqlite.h"
 
 #define PLAIN                                                                                      \
@@ -319,8 +319,8 @@ static void test_policy_records(void **state)
     assert_int_equal(
         ledger_reject_policies(scene->ledger, "a.conf:3: broken", &scene->now, &scene->error), 0);
     assert_string_equal(scene_event(scene, 0)->reason, "a.conf:3: broken");
-    assert_int_equal(ledger_note(scene->ledger, EVENT_BROKER_STOPPED, NULL, &scene->now, &scene->error),
-                     0);
+    assert_int_equal(
+        ledger_note(scene->ledger, EVENT_BROKER_STOPPED, NULL, &scene->now, &scene->error), 0);
     assert_int_equal(scene_event(scene, 0)->kind, EVENT_BROKER_STOPPED);
 }
 

@@ -20,7 +20,7 @@
 
 #include "broker1.h"
 #include "bus/people_server.h"
-#include "limits.h"
+#include "caps.h"
 #include "stage.h"
 
 extern char **environ;

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "core/policy_hours.h"
+#include "policy/policy_hours.h"
 
 #define MON (1u << 0)
 #define TUE (1u << 1)

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "core/policy_lint.h"
+#include "policy/policy_lint.h"
 
 struct findings {
     char text[4096];

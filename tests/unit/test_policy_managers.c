@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/policy_managers.h"
+#include "policy/policy_managers.h"
 
 static const char policies[] = "[managers]\n"
                                "alice = carol\n"

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <cmocka.h>
 
-#include "core/policy_source.h"
+#include "policy/policy_source.h"
 
 static struct policy_source source_of(const char *text)
 {

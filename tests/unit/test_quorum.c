@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/config_value.h"
-#include "core/quorum.h"
+#include "policy/config_value.h"
+#include "policy/quorum.h"
 
 /* Approvers of all tests: the groups a, b, c, d, and dora and bob themselves. */
 static const char approvers_text[] = "%a, %b, %c, %d, dora, bob";

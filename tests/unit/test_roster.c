@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/roster.h"
+#include "ledger/roster.h"
 
 static void answer(struct roster *roster, size_t at, const char *name, uid_t uid)
 {

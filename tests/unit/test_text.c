@@ -11,7 +11,7 @@
 #include <dbus/dbus.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "caps.h"
 #include "text.h"
 
 /* ---- UTF-8, with libdbus as the judge ---- */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/ticket_pattern.h"
+#include "policy/ticket_pattern.h"
 
 static bool fits(const char *text, const char *ticket)
 {

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the ledger's own files share. */
+
+#include "ledger/ledger.h"
+
+/* Refusals at doors that were recorded lately: the same one is counted, not multiplied. */
+#define REFUSALS_REMEMBERED 1024
+#define REFUSAL_REPEAT_SECONDS 60
+
+struct refusal {
+    uid_t person_uid, account_uid;
+    unsigned door;
+    uint64_t boot; /* seconds, when it was last recorded; 0: free */
+    uint64_t repeats;
+};
+
+struct ledger {
+    struct store *store;
+    char *host, *machine_id;
+    char *administrators, *auditors;
+    event_sink sink;
+    void *userdata;
+    struct policy_set *policies;
+    char *policy_problem; /* why the newest policies were not taken; NULL: they were */
+    struct refusal refusals[REFUSALS_REMEMBERED];
+};
+
+struct actor {
+    const char *name;
+    uid_t uid;
+    uint32_t loginuid;
+};
+
+/* One step of a transaction. */
+struct change {
+    enum event_kind kind;
+    enum lifecycle_event life;       /* LIFE_EVENT_COUNT: the check-out's state stays */
+    struct checkout *checkout;       /* with its new values but the old state; NULL: none */
+    const struct actor *actor;       /* NULL: time or the broker */
+    const char *reason;              /* of this step; NULL: none */
+    const struct decision *decision; /* stored with it; NULL: none */
+    const struct session *session;   /* opened or closed with it, by kind; NULL: none */
+    const struct login *login;       /* where it happened at a door; NULL: elsewhere */
+    const char *policy, *policy_digest; /* where no check-out says it */
+};
+
+/* Applies the changes, in order, in one transaction with their audit records, then tells the sink.
+ * The check-outs' states (and a new one's id and digest) are updated in place; on failure they are as
+ * before. Returns 0 or an error code. */
+int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
+                  const struct moment *now, struct error *error);
+
+#define LEDGER_CHANGES_MAX 8
+
+/* Changes that are put together step by step. */
+struct changes {
+    struct change items[LEDGER_CHANGES_MAX];
+    size_t count;
+};
+
+/* 0, or ERROR_STORAGE_FAILED with a sentence; for a negative errno of the store. */
+int ledger_storage_error(const struct ledger *ledger, int r, struct error *error);
+
+/* The check-out; ERROR_NOT_FOUND names the id. */
+int ledger_load(struct ledger *ledger, uint64_t id, struct checkout **ret_checkout,
+                struct error *error);
+
+/* Today's policy of that name; NULL if there is none. */
+const struct policy *ledger_policy(const struct ledger *ledger, const char *name);
+
+/* What the policy that decides asks for, a line each; with a roster also what stands against a request
+ * now. The caller frees. 0, -ENOMEM, -EIO, or -EAGAIN where people are not in the roster yet. */
+int explain_terms(struct ledger *ledger, const struct policy_set *set, const struct policy *policy,
+                  const struct policy_question *question, struct roster *roster,
+                  const struct moment *now, char **ret_lines);
+
+/* ERROR_NO_APPROVER where nobody could approve a request of this person; -EAGAIN. */
+int request_check_approvers(const struct ledger *ledger, const struct policy *policy,
+                            const struct identity *person, struct roster *roster,
+                            struct error *error);
+
+/* The step that brought it into its state; the caller clears it. */
+void outcome_find(struct ledger *ledger, const struct checkout *checkout, struct step *ret_step);
+
+/* Its state is not the one that somebody's step needs: says who has done what instead, and when. */
+int outcome_refuse(struct ledger *ledger, const struct checkout *checkout, const struct moment *now,
+                   struct error *error);
+/* The same for a request that was approved before it could be cancelled. */
+int outcome_refuse_cancel(struct ledger *ledger, const struct checkout *checkout,
+                          const struct moment *now, struct error *error);
+
+/* Opens the window of an approved check-out at `start`. */
+void checkout_open_window(struct checkout *checkout, uint64_t start, const struct moment *now);
+
+/* The approval is complete: opens the window, or says until when it must be opened. */
+void checkout_approve(struct checkout *checkout, const struct policy *policy,
+                      const struct moment *now);
+
+/* Does it start in this same moment? */
+bool checkout_starts_now(const struct checkout *checkout, const struct moment *now);
+
+/* What somebody asks for, at a door or on the bus; borrowed. */
+struct draft {
+    const struct identity *person, *account;
+    uint32_t person_loginuid;
+    const struct policy *policy;
+    const struct login *login; /* NULL: not at a door */
+    const char *reason, *ticket, *reason_source, *to;
+    unsigned door;
+    uint64_t duration, start;
+    uint64_t extends; /* the check-out that gets more time; 0: none */
+    bool waiting;
+};
+
+/* Checks it against the policy, the caps and whether anybody could approve it, and makes the check-out of
+ * it without storing it. Returns 0, -EAGAIN (the roster), or an error code. */
+int request_draw_up(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                    const struct moment *now, struct checkout **ret_checkout, struct error *error);
+
+/* The same, and stores it. */
+int request_file(struct ledger *ledger, const struct draft *draft, struct roster *roster,
+                 const struct moment *now, struct checkout **ret_checkout, struct error *error);
+
+/* Who else holds the account in that time where the policy is exclusive: 0, or ERROR_POLICY_REFUSED
+ * with a sentence that names the holder. */
+int request_check_exclusive(struct ledger *ledger, const struct policy *policy,
+                            const struct checkout *checkout, const struct moment *now,
+                            struct error *error);
+
+/* The same for a time that is not the check-out's own. */
+int request_check_span(struct ledger *ledger, const struct policy *policy,
+                       const struct checkout *checkout, uint64_t from, uint64_t to,
+                       const struct moment *now, struct error *error);
+
+/* Is it known whose login asks? 0 or ERROR_NOT_PERMITTED. */
+int request_check_caller(const struct caller *caller, struct error *error);
+
+/* Today's deciding policy for a request of that person: 0, -EAGAIN, or why there is none. */
+int request_decide(struct ledger *ledger, const struct request *request,
+                   const struct identity *person, const struct identity *account,
+                   struct roster *roster, const struct moment *now,
+                   const struct policy **ret_policy, struct error *error);
+
+/* A person or account by name: 0, -EAGAIN, or ERROR_NOT_FOUND and the like. */
+int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
+                      struct error *error);
+
+/* The quorum of an extension is reached: moves the end of the check-out that it extends, which is handed
+ * over in *ret_extended and must live until the commit. */
+int extension_complete(struct ledger *ledger, const struct policy *policy,
+                       struct checkout *extension, const struct actor *actor, const char *reason,
+                       const struct moment *now, struct checkout **ret_extended,
+                       struct changes *changes, struct error *error);
+
+/* The caller as a person, with groups where the name service tells them. 0, -EAGAIN, or an error. */
+int ledger_identify(const struct caller *caller, struct roster *roster,
+                    const struct identity **ret_person, struct error *error);
+
+/* Is the person in the group of that setting? */
+bool ledger_is_administrator(const struct ledger *ledger, const struct identity *person);
+
+/* Is the person among the approvers of its policy, as they are for its requester? */
+bool ledger_is_approver(const struct ledger *ledger, const struct checkout *checkout,
+                        const struct identity *person);
+
+/* May this person decide about it? Nobody decides for themselves. */
+bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
+                       const struct identity *person);
+
+/* Root, administrators and auditors see everything. */
+bool ledger_sees_all(const struct ledger *ledger, const struct identity *person);
+
+/* "18:05" today, else "2026-11-22 18:05", in local time. Returns buffer. */
+#define WHEN_TEXT_MAX 32
+char *when_format(uint64_t wall, const struct moment *now, char buffer[static WHEN_TEXT_MAX]);

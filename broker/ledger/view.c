@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "ledger/ledger_internal.h"
+#include "policy/policy_managers.h"
+
+/* Rows that are looked at in one go while a list is filtered by what the caller may see. */
+#define VIEW_BATCH 200
+
+bool ledger_sees_all(const struct ledger *ledger, const struct identity *person)
+{
+    return person->uid == 0 || ledger_is_administrator(ledger, person) ||
+           (ledger->auditors && identity_in_group(person, ledger->auditors));
+}
+
+static bool has_decided(const struct checkout *checkout, const struct identity *person)
+{
+    for (size_t i = 0; i < checkout->n_decisions; i++)
+        if (checkout->decisions[i].actor_uid == person->uid)
+            return true;
+    return false;
+}
+
+/* A person sees their own, an approver what they may decide or have decided. */
+static bool may_see(const struct ledger *ledger, const struct checkout *checkout,
+                    const struct identity *person)
+{
+    return checkout->person_uid == person->uid || ledger_sees_all(ledger, person) ||
+           has_decided(checkout, person) ||
+           ledger_is_approver(ledger, checkout, person);
+}
+
+int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
+               struct roster *roster, struct checkout **ret_checkout,
+               struct session ***ret_sessions, size_t *ret_n_sessions, struct error *error)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    const struct identity *person = NULL;
+    int r = ledger_identify(caller, roster, &person, error);
+
+    if (r == 0)
+        r = ledger_load(ledger, id, &checkout, error);
+    if (r != 0)
+        return r;
+    if (!may_see(ledger, checkout, person))
+        return error_set(error, ERROR_NOT_PERMITTED,
+                         "request %llu is not yours to see: its requester, its approvers and "
+                         "auditors can",
+                         (unsigned long long)id);
+    r = store_sessions_of(ledger->store, id, ret_sessions, ret_n_sessions);
+    if (r < 0)
+        return ledger_storage_error(ledger, r, error);
+    *ret_checkout = TAKE_PTR(checkout);
+    return 0;
+}
+
+static bool may_decide_now(const struct ledger *ledger, const struct checkout *checkout,
+                           const struct identity *person)
+{
+    return checkout->state == STATE_PENDING && !has_decided(checkout, person) &&
+           ledger_may_decide(ledger, checkout, person);
+}
+
+bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person)
+{
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct error error;
+
+    return ledger_load(ledger, id, &checkout, &error) == 0 &&
+           may_decide_now(ledger, checkout, person);
+}
+
+/* Could there be rows that the person sees and has no part in? Going through all the others' would cost the
+ * broker more the longer its history is, and everybody may ask. */
+static bool decides_something(const struct ledger *ledger, const struct identity *person)
+{
+    const struct policy_set *set = ledger->policies;
+    bool manages;
+
+    if (ledger_sees_all(ledger, person))
+        return true;
+    manages = set && person->name && policy_manages_somebody(set, person->name);
+    for (size_t i = 0; set && i < set->n_policies; i++) {
+        const struct approvers approvers = {.principals = &set->policies[i]->approvers,
+                                            .manager = manages ? person->name : NULL};
+
+        if (approvers_include(&approvers, person) == 1)
+            return true;
+    }
+    return false;
+}
+
+int ledger_list(struct ledger *ledger, const struct list_request *request,
+                const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
+                struct error *error)
+{
+    CLEANUP_CHECKOUTS struct checkouts found = {0};
+    struct checkout_filter filter = request->filter;
+    const struct identity *person = NULL;
+    size_t limit = filter.limit;
+    int r = ledger_identify(caller, roster, &person, error);
+
+    if (r != 0)
+        return r;
+    found.items = calloc(limit, sizeof(*found.items));
+    if (!found.items)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    filter.seen_by = decides_something(ledger, person) ? UID_UNSET : person->uid;
+    if (request->mine)
+        filter.person_uid = person->uid;
+    if (request->decidable)
+        filter.states = 1u << STATE_PENDING;
+    filter.limit = VIEW_BATCH;
+    while (found.count < limit) {
+        CLEANUP_CHECKOUTS struct checkouts batch = {0};
+
+        r = store_list(ledger->store, &filter, &batch);
+        if (r < 0)
+            return ledger_storage_error(ledger, r, error);
+        for (size_t i = 0; i < batch.count && found.count < limit; i++) {
+            filter.after = batch.items[i]->id;
+            if (request->decidable ? may_decide_now(ledger, batch.items[i], person)
+                                   : may_see(ledger, batch.items[i], person))
+                found.items[found.count++] = TAKE_PTR(batch.items[i]);
+        }
+        if (batch.count < VIEW_BATCH)
+            break;
+    }
+    *ret_checkouts = found;
+    found = (struct checkouts){0};
+    return 0;
+}
