@@ -511,6 +511,14 @@ static void step_clock_is_set(struct play *play)
     set_clocks(play);
 }
 
+/* As the broker does: the policies are read, and then time does its work before a door is open. */
+static void start_again(struct play *play)
+{
+    scene_restart(play->scene, NULL);
+    load_rules(play, play->model.rules, play->model.n_rules);
+    tick(play);
+}
+
 static void step_reboot(struct play *play)
 {
     uint64_t off = below(play, 3) ? below(play, 300) : below(play, 6000);
@@ -522,8 +530,7 @@ static void step_reboot(struct play *play)
     play->model.boot++;
     play->model.boot_clock = below(play, 60);
     set_clocks(play);
-    scene_restart(play->scene, NULL);
-    load_rules(play, play->model.rules, play->model.n_rules);
+    start_again(play);
 }
 
 static void step_rare(struct play *play)
@@ -538,8 +545,7 @@ static void step_rare(struct play *play)
     case 2:
         note(play, "the broker starts again");
         settle(play);
-        scene_restart(play->scene, NULL);
-        load_rules(play, play->model.rules, play->model.n_rules);
+        start_again(play);
         break;
     case 3:
         note(play, "other policies");
