@@ -62,7 +62,7 @@ struct broker {
     struct gate_server *gate;
     sd_event_source *tick, *post, *signals[3];
     uint64_t reminded; /* wall time up to which lapses have been announced */
-    bool due_changed; /* something was written: the next tick may come earlier */
+    bool due_changed;  /* something was written: the next tick may come earlier */
 };
 
 __attribute__((format(printf, 2, 3))) static void complain(int priority, const char *format, ...)
@@ -196,8 +196,8 @@ static int open_doors(struct broker *broker)
         complain(3, "%s", error.text);
         return -EIO;
     }
-    /* With a full disk or a row that cannot be read the doors still say so, and what needs no record
-     * still works; a broker that did not start would let nobody revoke anything. */
+    /* With a full disk or a row that cannot be read the doors still say so, and what needs no
+     * record still works; a broker that did not start would let nobody revoke anything. */
     if (ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0)
         complain(3, "%s", error.text);
     if (ledger_tick(broker->ledger, &now, &error) != 0)
@@ -379,8 +379,8 @@ static void stop(struct broker *broker)
     sd_event_unref(broker->event);
 }
 
-/* A file descriptor for each login that waits. The soft limit is low for the sake of select(2), which is
- * used nowhere here. */
+/* A file descriptor for each login that waits. The soft limit is low for the sake of select(2),
+ * which is used nowhere here. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Policies from the files into the ledger: read, the uids of their accounts looked up, then taken as a
- * whole or not at all. */
+/* Policies from the files into the ledger: read, the uids of their accounts looked up, then taken
+ * as a whole or not at all. */
 
 #include "policy/config.h"
 #include "ledger/ledger.h"
@@ -10,8 +10,8 @@
 
 struct reload;
 
-/* Called from the loop once the ledger has taken the new policies or recorded why not: problem is NULL
- * or the reason. */
+/* Called from the loop once the ledger has taken the new policies or recorded why not: problem is
+ * NULL or the reason. */
 typedef void (*reload_done)(const char *problem, void *userdata);
 
 /* Begins. `done` is not called from within. 0 or -ENOMEM. */

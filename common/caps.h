@@ -57,14 +57,15 @@
 #define LIMIT_LIST_DEFAULT 100
 
 /* Requests: what one person may have waiting, what all may have waiting together, and how many one
- * person may file within a minute. More is a script gone wild; approvers could not read it anyway. */
+ * person may file within a minute. More is a script gone wild; approvers could not read it anyway.
+ */
 #define LIMIT_PENDING_PERSON 20
 #define LIMIT_PENDING_TOTAL 10000
 #define LIMIT_REQUESTS_PER_MINUTE 20
 
-/* Calls of people under way at a time, a few KB each: of one connection while the bus says whose it is,
- * of one person from then on, and of all. dbus-daemon allows a person 256 connections. A program that
- * asks for more is told so, and nobody else waits behind it. */
-#define LIMIT_CALLS_CONNECTION 32
-#define LIMIT_CALLS_PERSON 64
-#define LIMIT_CALLS_TOTAL 16384
+/* Calls of people under way at a time, a few KB each: of one connection while the bus says whose it
+ * is, of one person from then on, and of all. dbus-daemon allows a person 256 connections. A
+ * program that asks for more is told so, and nobody else waits behind it. */
+#define LIMIT_CALLS_CONNECTION 128
+#define LIMIT_CALLS_PERSON 128
+#define LIMIT_CALLS_TOTAL 40000

@@ -48,9 +48,9 @@ struct dict_field {
 struct dict_schema {
     const char *name;
     const struct dict_field *fields;
-    size_t n_fields;    /* at most 64 */
-    size_t size;        /* of the struct */
-    size_t has_offset;  /* of its `uint64_t has` */
+    size_t n_fields;   /* at most 64 */
+    size_t size;       /* of the struct */
+    size_t has_offset; /* of its `uint64_t has` */
 };
 
 /* Reads the dictionary that iter stands on into *target, which is overwritten whole. Strings are

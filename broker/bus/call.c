@@ -65,8 +65,8 @@ static bool is_plain(const struct roster_entry *entry)
     return entry->kind != ROSTER_MEMBERS && !entry->groups;
 }
 
-/* The wishes that are looked up next: plain ones first, so that a slow group service delays no question
- * that needs none. */
+/* The wishes that are looked up next: plain ones first, so that a slow group service delays no
+ * question that needs none. */
 static bool is_next(const struct roster *roster, const struct roster_entry *entry)
 {
     bool plain_left = false;
@@ -104,9 +104,8 @@ static void on_names(const struct names_item *items, struct names_result *result
 
 static int look_up(struct call *call)
 {
-    static const enum names_kind kinds[] = {[ROSTER_USER] = NAMES_USER,
-                                            [ROSTER_UID] = NAMES_UID,
-                                            [ROSTER_MEMBERS] = NAMES_MEMBERS};
+    static const enum names_kind kinds[] = {
+        [ROSTER_USER] = NAMES_USER, [ROSTER_UID] = NAMES_UID, [ROSTER_MEMBERS] = NAMES_MEMBERS};
     struct names_item items[ROSTER_MAX];
     struct roster_entry *wish = NULL;
     size_t count = 0;
@@ -170,7 +169,8 @@ void call_continue(struct call *call)
                 return;
             if (fail_wishes(&call->roster, r))
                 continue;
-            error_set(&error, ERROR_STORAGE_FAILED, "the broker asked for nobody and got no answer");
+            error_set(&error, ERROR_STORAGE_FAILED,
+                      "the broker asked for nobody and got no answer");
             (void)call_reply_error(call, &error);
         }
         call_free(call);
@@ -285,8 +285,8 @@ DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interfa
 
     if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL)
         return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
-    if (dbus_message_is_method_call(message, DBUS_INTERFACE_INTROSPECTABLE, "Introspect") &&
-        path && strcmp(path, interface->path) == 0)
+    if (dbus_message_is_method_call(message, DBUS_INTERFACE_INTROSPECTABLE, "Introspect") && path &&
+        strcmp(path, interface->path) == 0)
         return introspect(interface, connection, message);
     if (wanted && strcmp(wanted, interface->name) != 0)
         return DBUS_HANDLER_RESULT_NOT_YET_HANDLED; /* libdbus answers UnknownMethod, and Peer */

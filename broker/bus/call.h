@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* One method call from the moment it arrives until it is answered: holds the message, the people that
- * it needed looked up, and what it waits for. */
+/* One method call from the moment it arrives until it is answered: holds the message, the people
+ * that it needed looked up, and what it waits for. */
 
 #include <dbus/dbus.h>
 #include <sys/queue.h>
@@ -17,8 +17,8 @@
 
 LIST_HEAD(call_list, call);
 
-/* How many calls of people are under way. Senders and uids that share a place share the limit; the bus
- * numbers connections in order and uids are dense, so that few ever do. */
+/* How many calls of people are under way. Senders and uids that share a place share the limit; the
+ * bus numbers connections in order and uids are dense, so that few ever do. */
 #define CALL_PLACES 65536
 
 struct call_counts {
@@ -32,20 +32,21 @@ struct bus {
     sd_event *event;
     struct ledger *ledger;
     struct names *names;
-    /* Users that are known without the name service (names/local.h); NULL: none. name NULL: by uid. */
+    /* Users that are known without the name service (names/local.h); NULL: none. name NULL: by uid.
+     */
     int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
     struct call_list calls;
     struct call_counts counts;
-    /* Has the policies read anew: the number of the reload that will have seen everything written before
-     * now. 0: it could not begin. */
+    /* Has the policies read anew: the number of the reload that will have seen everything written
+     * before now. 0: it could not begin. */
     uint64_t (*reload)(void *userdata);
     void *userdata;
 };
 
 enum call_progress {
-    CALL_ANSWERED, /* the reply is queued; the call goes */
-    CALL_PARKED,   /* something will call call_continue() */
+    CALL_ANSWERED,     /* the reply is queued; the call goes */
+    CALL_PARKED,       /* something will call call_continue() */
     CALL_NEEDS_PEOPLE, /* the roster has wishes; the step is called again when they are answered */
 };
 
@@ -91,8 +92,8 @@ enum call_progress call_reply(struct call *call, int first_type, ...);
 enum call_progress call_reply_message(struct call *call, DBusMessage *reply);
 enum call_progress call_reply_error(struct call *call, const struct error *error);
 
-/* For a function of the ledger: 0 replies without arguments, -EAGAIN asks for people, and an error code
- * replies the error. */
+/* For a function of the ledger: 0 replies without arguments, -EAGAIN asks for people, and an error
+ * code replies the error. */
 enum call_progress call_reply_result(struct call *call, int result, const struct error *error);
 
 /* Answers a parked call: nothing, or the error. The call is over. */

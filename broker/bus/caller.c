@@ -90,10 +90,11 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
     if (*of_uid >= LIMIT_CALLS_PERSON) {
         struct error error;
 
-        error_set(&error, ERROR_LIMIT_REACHED,
-                  "%d calls of yours are under way, which is the most that one person may have: wait "
-                  "for an answer first",
-                  LIMIT_CALLS_PERSON);
+        error_set(
+            &error, ERROR_LIMIT_REACHED,
+            "%d calls of yours are under way, which is the most that one person may have: wait "
+            "for an answer first",
+            LIMIT_CALLS_PERSON);
         call_finish(call, &error);
         return;
     }
@@ -106,9 +107,8 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
 
 void caller_find(struct call *call, call_step step)
 {
-    CLEANUP_MESSAGE DBusMessage *question =
-        dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS,
-                                     "GetConnectionCredentials");
+    CLEANUP_MESSAGE DBusMessage *question = dbus_message_new_method_call(
+        DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetConnectionCredentials");
     const char *sender = dbus_message_get_sender(call->message);
 
     call->step = step;

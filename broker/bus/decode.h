@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Messages -> the structs that the ledger takes. Checks form only: types, lengths, text, known words.
- * Everything is borrowed from the message. Each returns 0, or ERROR_INVALID_ARGUMENT naming the
- * argument. The signature was checked before. */
+/* Messages -> the structs that the ledger takes. Checks form only: types, lengths, text, known
+ * words. Everything is borrowed from the message. Each returns 0, or ERROR_INVALID_ARGUMENT naming
+ * the argument. The signature was checked before. */
 
 #include <dbus/dbus.h>
 
@@ -19,14 +19,12 @@ int decode_grant(DBusMessage *message, const char **ret_person, struct request *
                  struct error *error);
 int decode_extend(DBusMessage *message, uint64_t *ret_id, uint64_t *ret_seconds,
                   const char **ret_reason, struct error *error);
-int decode_question(DBusMessage *message, struct explain_request *ret_request,
-                    struct error *error);
+int decode_question(DBusMessage *message, struct explain_request *ret_request, struct error *error);
 
 int decode_approval(DBusMessage *message, uint64_t *ret_id, struct approval_terms *ret_terms,
                     struct error *error);
 
 /* An id, and the reason that must come with it where ret_reason is given. */
-int decode_id(DBusMessage *message, uint64_t *ret_id, const char **ret_reason,
-              struct error *error);
+int decode_id(DBusMessage *message, uint64_t *ret_id, const char **ret_reason, struct error *error);
 
 int decode_list(DBusMessage *message, struct list_request *ret_request, struct error *error);

@@ -19,10 +19,10 @@ static struct broker1_decision decision_dict(const struct decision *decision)
         .time = decision->time,
         .seconds = decision->seconds,
         .term = decision->term,
-        .has = BROKER1_DECISION_HAS_ACTOR_UID | BROKER1_DECISION_HAS_TIME |
-               (decision->actor_loginuid != LOGINUID_UNSET ? BROKER1_DECISION_HAS_ACTOR_LOGINUID
-                                                           : 0) |
-               (decision->seconds ? BROKER1_DECISION_HAS_SECONDS : 0),
+        .has =
+            BROKER1_DECISION_HAS_ACTOR_UID | BROKER1_DECISION_HAS_TIME |
+            (decision->actor_loginuid != LOGINUID_UNSET ? BROKER1_DECISION_HAS_ACTOR_LOGINUID : 0) |
+            (decision->seconds ? BROKER1_DECISION_HAS_SECONDS : 0),
     };
 }
 

@@ -10,8 +10,8 @@
 #include "gate1.h"
 #include "text.h"
 
-/* A file descriptor for each, and so many for everything else: ledger, buses, look-ups, kill handles.
- * No more logins than may have requests waiting. */
+/* A file descriptor for each, and so many for everything else: ledger, buses, look-ups, kill
+ * handles. No more logins than may have requests waiting. */
 #define GATE_FDS_RESERVED 64
 #define GATE_PEERS_MAX LIMIT_PENDING_TOTAL
 
@@ -55,8 +55,8 @@ static void peer_free(struct peer *peer)
     free(peer);
 }
 
-/* The door hung up: a request that was filed for a login that waited is withdrawn with the last login
- * that waits for it. */
+/* The door hung up: a request that was filed for a login that waited is withdrawn with the last
+ * login that waits for it. */
 static void peer_gone(struct peer *peer)
 {
     struct gate_server *server = peer->server;
@@ -111,8 +111,7 @@ static void on_new_connection(DBusServer *dbus_server, DBusConnection *connectio
     dbus_connection_set_max_received_size(connection, LIMIT_GATE_MESSAGE);
     dbus_connection_set_max_message_unix_fds(connection, 1);
     peer->filtered = dbus_connection_add_filter(connection, on_message, peer, NULL);
-    if (!peer->filtered ||
-        loop_attach_connection(server->bus->event, connection, &peer->loop) < 0)
+    if (!peer->filtered || loop_attach_connection(server->bus->event, connection, &peer->loop) < 0)
         peer_free(peer);
 }
 
@@ -176,8 +175,8 @@ struct gate_server *gate_server_free(struct gate_server *server)
 
 /* ---- methods ---- */
 
-/* Answers, and notes whether the login goes on waiting: a request that was filed to be waited for must
- * not outlive it, even where it goes between two of its calls. */
+/* Answers, and notes whether the login goes on waiting: a request that was filed to be waited for
+ * must not outlive it, even where it goes between two of its calls. */
 static enum call_progress reply_verdict(struct call *call, const struct login *login,
                                         const struct verdict *verdict)
 {
@@ -261,8 +260,8 @@ static enum call_progress close_step(struct call *call)
 
     if (decode_login(call->message, NULL, &login, &error) != 0)
         return call_reply_error(call, &error);
-    return call_reply_result(
-        call, ledger_close_session(call->bus->ledger, &login, &now, &error), &error);
+    return call_reply_result(call, ledger_close_session(call->bus->ledger, &login, &now, &error),
+                             &error);
 }
 
 void gate1_on_ask(struct call *call);

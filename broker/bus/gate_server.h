@@ -7,8 +7,8 @@
 
 struct gate_server;
 
-/* address: "systemd:" for the socket that systemd handed over, or "unix:path=…". Returns 0, or an error
- * code with a sentence. */
+/* address: "systemd:" for the socket that systemd handed over, or "unix:path=…". Returns 0, or an
+ * error code with a sentence. */
 int gate_server_new(struct bus *bus, const char *address, struct gate_server **ret_server,
                     struct error *error);
 

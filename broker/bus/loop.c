@@ -11,8 +11,8 @@
 /* libdbus has a reading and a writing watch on a connection's socket, one on each of a server's. */
 #define LOOP_WATCHES_MAX 8
 
-/* accept(2) that fails leaves the socket readable and libdbus says nothing: without a limit that would
- * be a busy loop until there are file descriptors again. */
+/* accept(2) that fails leaves the socket readable and libdbus says nothing: without a limit that
+ * would be a busy loop until there are file descriptors again. */
 #define LOOP_ACCEPT_INTERVAL_USEC (100 * 1000)
 #define LOOP_ACCEPT_BURST 200
 
@@ -69,10 +69,12 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 
         if (!watch || dbus_watch_get_unix_fd(watch) != fd || !dbus_watch_get_enabled(watch))
             continue;
-        unsigned wanted = flags & (dbus_watch_get_flags(watch) | DBUS_WATCH_HANGUP | DBUS_WATCH_ERROR);
+        unsigned wanted =
+            flags & (dbus_watch_get_flags(watch) | DBUS_WATCH_HANGUP | DBUS_WATCH_ERROR);
 
         if (wanted)
-            (void)dbus_watch_handle(watch, wanted); /* FALSE: no memory; it is ready again at once */
+            (void)dbus_watch_handle(watch,
+                                    wanted); /* FALSE: no memory; it is ready again at once */
     }
     return 0;
 }
@@ -85,8 +87,8 @@ static struct loop_fd **find_fd(struct loop *loop, int fd)
     return NULL;
 }
 
-/* With nothing wanted the source is switched off: an empty mask would still report a hang-up, again and
- * again. */
+/* With nothing wanted the source is switched off: an empty mask would still report a hang-up, again
+ * and again. */
 static int update_fd(struct loop *loop, int fd)
 {
     struct loop_fd **slot = find_fd(loop, fd);
@@ -96,8 +98,9 @@ static int update_fd(struct loop *loop, int fd)
     if (!slot)
         return 0;
     r = sd_event_source_set_io_events((*slot)->source, events);
-    return r < 0 ? r
-                 : sd_event_source_set_enabled((*slot)->source, events ? SD_EVENT_ON : SD_EVENT_OFF);
+    return r < 0
+               ? r
+               : sd_event_source_set_enabled((*slot)->source, events ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
 static int add_fd(struct loop *loop, int fd)
@@ -185,8 +188,8 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
     DBusTimeout *timeout = userdata;
 
-    /* libdbus counts on being called again until it removes or disables the timeout. Armed before it is
-     * handled, because handling may remove it. */
+    /* libdbus counts on being called again until it removes or disables the timeout. Armed before
+     * it is handled, because handling may remove it. */
     (void)sd_event_source_set_time_relative(source,
                                             (uint64_t)dbus_timeout_get_interval(timeout) * 1000);
     (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -208,7 +211,7 @@ static void on_toggle_timeout(DBusTimeout *timeout, void *data)
     (void)sd_event_source_set_time_relative(source,
                                             (uint64_t)dbus_timeout_get_interval(timeout) * 1000);
     (void)sd_event_source_set_enabled(source, dbus_timeout_get_enabled(timeout) ? SD_EVENT_ONESHOT
-                                                                                 : SD_EVENT_OFF);
+                                                                                : SD_EVENT_OFF);
 }
 
 static dbus_bool_t on_add_timeout(DBusTimeout *timeout, void *data)
@@ -237,8 +240,8 @@ static int on_dispatch(sd_event_source *source, void *userdata)
     struct loop *loop = userdata;
     DBusConnection *connection = dbus_connection_ref(loop->connection);
 
-    /* One message a round, so that a talkative peer starves nobody. The source is kept by a reference of
-     * its own: a message may detach the loop. */
+    /* One message a round, so that a talkative peer starves nobody. The source is kept by a
+     * reference of its own: a message may detach the loop. */
     sd_event_source_ref(source);
     if (dbus_connection_dispatch(connection) == DBUS_DISPATCH_COMPLETE)
         (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -272,8 +275,8 @@ int loop_attach_connection(sd_event *event, DBusConnection *connection, struct l
     r = sd_event_source_set_enabled(loop->dispatch, SD_EVENT_OFF);
     if (r < 0)
         return r;
-    /* What has been read is dealt with before more is: who sends faster than it is handled fills the
-     * kernel's buffers and the bus's, not ours. */
+    /* What has been read is dealt with before more is: who sends faster than it is handled fills
+     * the kernel's buffers and the bus's, not ours. */
     r = sd_event_source_set_priority(loop->dispatch, SD_EVENT_PRIORITY_NORMAL - 1);
     if (r < 0)
         return r;

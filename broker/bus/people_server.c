@@ -12,9 +12,9 @@
 #include "dict.h"
 #include "caps.h"
 
-/* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it was
- * told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with the message
- * that no method wants. */
+/* SCM_RIGHTS carries no more (unix(7)). libdbus gives up a connection on which more come than it
+ * was told to expect, and dbus-broker lets anybody send as many: they are taken, and closed with
+ * the message that no method wants. */
 #define PEOPLE_MESSAGE_FDS_MAX 253
 
 struct people_server {
@@ -69,7 +69,8 @@ static void refuse(struct people_server *server, DBusMessage *message)
         (void)dbus_connection_send(server->connection, reply, NULL);
 }
 
-static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
+static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
+                                    void *userdata)
 {
     struct people_server *server = userdata;
 

@@ -10,8 +10,8 @@
 
 struct people_server;
 
-/* Connects. Blocks only here and in people_server_open. on_lost is called from the loop when the bus has
- * gone. Returns 0, or an error code with a sentence. */
+/* Connects. Blocks only here and in people_server_open. on_lost is called from the loop when the
+ * bus has gone. Returns 0, or an error code with a sentence. */
 int people_server_new(struct bus *bus, const char *address, void (*on_lost)(void *userdata),
                       void *userdata, struct people_server **ret_server, struct error *error);
 

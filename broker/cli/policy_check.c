@@ -162,7 +162,8 @@ static int check_own(struct check *check, const struct policy *policy,
                 others[count++] = candidates->people[j];
         if (asks && !quorum_reachable(policy->quorum, approvers, others, count))
             find(check, policy,
-                 "can never be approved for %s: without the own approval nobody can reach its quorum",
+                 "can never be approved for %s: without the own approval nobody can reach its "
+                 "quorum",
                  name);
     }
     candidates_clear(&requesters);

@@ -9,8 +9,8 @@
 
 #define HASH_SIZE 32
 
-/* The object as canonical text; the caller frees. NULL when out of memory. The strings in it hold no
- * control characters and no integer passes 2^53 (what RFC 8785 can say exactly): then jansson's
+/* The object as canonical text; the caller frees. NULL when out of memory. The strings in it hold
+ * no control characters and no integer passes 2^53 (what RFC 8785 can say exactly): then jansson's
  * compact form with sorted keys is the canonical one. */
 char *canonical_text(const json_t *object);
 

@@ -20,11 +20,11 @@ struct checkout *checkout_free(struct checkout *checkout)
 {
     if (!checkout)
         return NULL;
-    char *texts[] = {checkout->person,        checkout->account, checkout->host,
-                     checkout->machine_id,    checkout->door,    checkout->service,
-                     checkout->tty,           checkout->rhost,   checkout->command,
-                     checkout->reason_source, checkout->ticket,  checkout->reason,
-                     checkout->to,            checkout->policy};
+    char *texts[] = {
+        checkout->person,  checkout->account,       checkout->host,   checkout->machine_id,
+        checkout->door,    checkout->service,       checkout->tty,    checkout->rhost,
+        checkout->command, checkout->reason_source, checkout->ticket, checkout->reason,
+        checkout->to,      checkout->policy};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     for (size_t i = 0; i < checkout->n_decisions; i++)

@@ -61,7 +61,8 @@ struct checkout {
     char *host;
     char *machine_id;
 
-    /* NULL where unknown or not given. `door`: the one door it opens; NULL: every door of its policy. */
+    /* NULL where unknown or not given. `door`: the one door it opens; NULL: every door of its
+     * policy. */
     char *door, *service, *tty, *rhost, *command;
     char *reason, *reason_source, *ticket, *to;
     bool waiting; /* filed by a login that waits for it: gone with the last waiter */
@@ -77,10 +78,11 @@ struct checkout {
     uint64_t extends;   /* id of the check-out it extends; 0: none */
 
     uint64_t approved_at; /* 0: not yet */
-    uint64_t use_by;      /* its clock starts at first use, which must come before this; 0: no such clock */
-    uint64_t start;       /* of the window; 0: not yet */
-    uint64_t end;         /* of the window, wall clock; 0: not yet */
-    uint64_t end_boot;    /* the same, or use_by before it starts, by CLOCK_BOOTTIME of boot_id */
+    uint64_t
+        use_by; /* its clock starts at first use, which must come before this; 0: no such clock */
+    uint64_t start;    /* of the window; 0: not yet */
+    uint64_t end;      /* of the window, wall clock; 0: not yet */
+    uint64_t end_boot; /* the same, or use_by before it starts, by CLOCK_BOOTTIME of boot_id */
     char boot_id[BOOT_ID_TEXT_MAX];
     uint32_t uses; /* doors opened with it */
     bool survive_reboot;
@@ -102,8 +104,8 @@ DEFINE_CLEANUP(struct session *, session, session_free);
 /* Computes the digest of what approvers are shown into checkout->digest. Returns 0 or -ENOMEM. */
 int checkout_seal(struct checkout *checkout);
 
-/* Is it this person's, for this account? Both by uid and name: two names of one uid may have different
- * groups. Only uid 0 is root under every name. */
+/* Is it this person's, for this account? Both by uid and name: two names of one uid may have
+ * different groups. Only uid 0 is root under every name. */
 bool checkout_is_of(const struct checkout *checkout, const struct identity *person,
                     const struct identity *account);
 

@@ -38,12 +38,12 @@ const char *event_name(enum event_kind kind);
 /* Borrowed throughout: valid while the sink is called. */
 struct event {
     enum event_kind kind;
-    uint64_t seq;  /* of the audit record; never 0 */
-    uint64_t time; /* Unix seconds */
+    uint64_t seq;     /* of the audit record; never 0 */
+    uint64_t time;    /* Unix seconds */
     const char *hash; /* of the audit record, hexadecimal: the head of the chain after it */
-    const struct checkout *checkout; /* as it is now; NULL where none is concerned */
+    const struct checkout *checkout;          /* as it is now; NULL where none is concerned */
     enum checkout_state state_old, state_new; /* STATE_NONE where no check-out is concerned */
-    const char *actor; /* who did it; NULL: nobody, time or the broker did */
+    const char *actor;                        /* who did it; NULL: nobody, time or the broker did */
     uid_t actor_uid;
     uint32_t actor_loginuid;
     const char *reason; /* of this event: a denial's, a revocation's, a refusal's; NULL: none */

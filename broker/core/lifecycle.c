@@ -5,12 +5,10 @@
 #include <string.h>
 
 static const char *const state_names[STATE_COUNT] = {
-    [STATE_NONE] = "none",           [STATE_PENDING] = "pending",
-    [STATE_APPROVED] = "approved",   [STATE_ACTIVE] = "active",
-    [STATE_DENIED] = "denied",       [STATE_CANCELLED] = "cancelled",
-    [STATE_LAPSED] = "lapsed",       [STATE_RETURNED] = "returned",
-    [STATE_REVOKED] = "revoked",     [STATE_EXPIRED] = "expired",
-    [STATE_APPLIED] = "applied",
+    [STATE_NONE] = "none",       [STATE_PENDING] = "pending",   [STATE_APPROVED] = "approved",
+    [STATE_ACTIVE] = "active",   [STATE_DENIED] = "denied",     [STATE_CANCELLED] = "cancelled",
+    [STATE_LAPSED] = "lapsed",   [STATE_RETURNED] = "returned", [STATE_REVOKED] = "revoked",
+    [STATE_EXPIRED] = "expired", [STATE_APPLIED] = "applied",
 };
 
 /* What is not in the table cannot happen. */

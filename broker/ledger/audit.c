@@ -96,8 +96,7 @@ int audit_record(const struct ledger *ledger, const struct change *change,
         canonical_add_text(record, "reason", reason_of(change)) < 0 ||
         add_checkout(record, change, state_old) < 0 || add_place(record, change) < 0 ||
         add_actor(record, change->actor) < 0 ||
-        (change->session &&
-         canonical_add_text(record, "session", change->session->session) < 0) ||
+        (change->session && canonical_add_text(record, "session", change->session->session) < 0) ||
         (change->decision && canonical_add_text(record, "term", change->decision->term) < 0))
         return -ENOMEM;
     text = canonical_text(record);

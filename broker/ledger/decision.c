@@ -85,15 +85,16 @@ static int check_decider(const struct ledger *ledger, const struct policy *polic
                          "nobody can tell that you are not %s",
                          checkout->person);
     if (is_same_human(checkout, caller) && !policy->self_approval)
-        return error_set(error, ERROR_SELF_APPROVAL,
-                         caller->uid == checkout->person_uid
-                             ? "%s cannot decide about their own request: somebody else must"
-                         : caller->loginuid == checkout->person_uid
-                             ? "you logged in as %s, whose request this is: somebody else must "
-                               "decide about it"
-                             : "whoever asked as %s had logged in as you: somebody else must decide "
-                               "about it",
-                         checkout->person);
+        return error_set(
+            error, ERROR_SELF_APPROVAL,
+            caller->uid == checkout->person_uid
+                ? "%s cannot decide about their own request: somebody else must"
+            : caller->loginuid == checkout->person_uid
+                ? "you logged in as %s, whose request this is: somebody else must "
+                  "decide about it"
+                : "whoever asked as %s had logged in as you: somebody else must decide "
+                  "about it",
+            checkout->person);
     included = approvers_include(&approvers, person);
     if (included == 1)
         return 0;

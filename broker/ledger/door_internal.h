@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the files about doors share: entrance.c (who wants in, and which policy decides), door.c (is there a
- * check-out), refusal.c (what is written down of a no), session.c. */
+/* What the files about doors share: entrance.c (who wants in, and which policy decides), door.c (is
+ * there a check-out), refusal.c (what is written down of a no), session.c. */
 
 #include "ledger/ledger_internal.h"
 
@@ -27,7 +27,7 @@ int door_ask(struct ledger *ledger, const struct login *login, struct roster *ro
 /* Is nothing to be done but told, as by sudo -l and -v? */
 bool door_only_asks(const struct login *login);
 
-/* Writes the refusal down; the same one within a minute is only counted. One that cannot be recorded is a
- * refusal all the same. */
+/* Writes the refusal down; the same one within a minute is only counted. One that cannot be
+ * recorded is a refusal all the same. */
 void door_refuse(struct ledger *ledger, const struct login *login, const struct entrance *entrance,
                  const struct moment *now, struct verdict *verdict);

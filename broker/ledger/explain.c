@@ -13,8 +13,8 @@ void explanation_clear(struct explanation *explanation)
     *explanation = (struct explanation){0};
 }
 
-/* The policies of that time, read anew from what the ledger kept. Accounts are matched by their names:
- * what their uids were then, nobody knows. */
+/* The policies of that time, read anew from what the ledger kept. Accounts are matched by their
+ * names: what their uids were then, nobody knows. */
 static int policies_at(struct ledger *ledger, uint64_t at, const struct moment *now,
                        struct policy_set **ret_set, struct error *error)
 {
@@ -57,8 +57,8 @@ static int explain(struct ledger *ledger, const struct policy_set *set,
         return r;
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    *ret_explanation = (struct explanation){
-        .verdict = answer.verdict, .policy = TAKE_PTR(name), .lines = lines};
+    *ret_explanation =
+        (struct explanation){.verdict = answer.verdict, .policy = TAKE_PTR(name), .lines = lines};
     memcpy(ret_explanation->policy_digest, set->digest, sizeof(ret_explanation->policy_digest));
     return 0;
 }

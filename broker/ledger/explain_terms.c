@@ -23,8 +23,7 @@ static int write_policy(const struct policy *policy, const struct approvers *app
     if (policy->ticket == NEED_REQUIRED)
         fputs("  it wants a ticket\n", out);
     if (policy->ticket_pattern)
-        fprintf(out, "  a ticket looks like %s\n",
-                ticket_pattern_text(policy->ticket_pattern));
+        fprintf(out, "  a ticket looks like %s\n", ticket_pattern_text(policy->ticket_pattern));
     fprintf(out, "  it gives %s, at most %s\n", duration_format(policy->duration, text),
             duration_format(policy->max_duration, most));
     if (!policy->approval_required)

@@ -216,8 +216,8 @@ static void undo(struct checkout *checkout, enum checkout_state state_old)
     }
 }
 
-int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
-                  const struct moment *now, struct error *error)
+static int commit_once(struct ledger *ledger, const struct change *changes, size_t count,
+                       const struct moment *now, struct error *error)
 {
     struct stored stored[LEDGER_CHANGES_MAX] = {0};
     enum checkout_state states_new[LEDGER_CHANGES_MAX];
@@ -254,6 +254,44 @@ int ledger_commit(struct ledger *ledger, const struct change *changes, size_t co
     return 0;
 }
 
+/* What lets nobody in must still be written when the disk is full: it has room of its own. */
+static bool must_not_fail(const struct change *change)
+{
+    switch (change->kind) {
+    case EVENT_DENIED:
+    case EVENT_CANCELLED:
+    case EVENT_LAPSED:
+    case EVENT_RETURNED:
+    case EVENT_REVOKED:
+    case EVENT_EXPIRED:
+    case EVENT_SESSION_CLOSED:
+    case EVENT_POLICY_LOADED:
+    case EVENT_POLICY_REJECTED:
+    case EVENT_BROKER_STARTED:
+    case EVENT_BROKER_STOPPED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
+                  const struct moment *now, struct error *error)
+{
+    bool must = true;
+    int r;
+
+    for (size_t i = 0; i < count; i++)
+        must = must && must_not_fail(&changes[i]);
+    if (store_keep_room(ledger->store) < 0 && !must)
+        return error_set(error, ERROR_STORAGE_FAILED,
+                         "the disk that holds the ledger is full; nothing was changed");
+    r = commit_once(ledger, changes, count, now, error);
+    if (r == ERROR_STORAGE_FAILED && must && store_give_room(ledger->store))
+        r = commit_once(ledger, changes, count, now, error);
+    return r;
+}
+
 /* ---- policies ---- */
 
 int ledger_load_policies(struct ledger *ledger, struct policy_set *set, const struct moment *now,
@@ -261,8 +299,11 @@ int ledger_load_policies(struct ledger *ledger, struct policy_set *set, const st
 {
     struct change change = {
         .kind = EVENT_POLICY_LOADED, .life = LIFE_EVENT_COUNT, .policy_digest = set->digest};
-    int r = store_put_policy(ledger->store, set->digest, now->wall, set->text ? set->text : "");
+    const char *text = set->text ? set->text : "";
+    int r = store_put_policy(ledger->store, set->digest, now->wall, text);
 
+    if (r < 0 && store_give_room(ledger->store))
+        r = store_put_policy(ledger->store, set->digest, now->wall, text);
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
     r = ledger_commit(ledger, &change, 1, now, error);

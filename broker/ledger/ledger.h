@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The one writer: every change of state is one transaction that also appends its audit record; whoever
- * must hear of it hears after the commit. Knows no bus and no clock.
+/* The one writer: every change of state is one transaction that also appends its audit record;
+ * whoever must hear of it hears after the commit. Knows no bus and no clock.
  *
- * Functions that take a roster return -EAGAIN, with nothing changed, where they need people that are
- * not in it yet (roster.h). Functions that take a struct error return 0 or a positive enum error_code
- * with the sentence for the person; what the store could not do is ERROR_STORAGE_FAILED. */
+ * Functions that take a roster return -EAGAIN, with nothing changed, where they need people that
+ * are not in it yet (roster.h). Functions that take a struct error return 0 or a positive enum
+ * error_code with the sentence for the person; what the store could not do is ERROR_STORAGE_FAILED.
+ */
 
 #include "core/event.h"
 #include "policy/policy.h"
@@ -16,37 +17,39 @@
 struct ledger;
 
 struct ledger_settings {
-    struct store *store;   /* borrowed; outlives the ledger */
-    const char *host;      /* copied */
-    const char *machine_id; /* copied */
+    struct store *store;                   /* borrowed; outlives the ledger */
+    const char *host;                      /* copied */
+    const char *machine_id;                /* copied */
     const char *administrators, *auditors; /* groups, NULL: none; copied */
     event_sink sink;
     void *userdata;
 };
 
-int ledger_new(const struct ledger_settings *settings, struct ledger **ret_ledger); /* 0 or -ENOMEM */
+int ledger_new(const struct ledger_settings *settings,
+               struct ledger **ret_ledger);        /* 0 or -ENOMEM */
 struct ledger *ledger_free(struct ledger *ledger); /* accepts NULL, returns NULL */
 
 /* The policies from now on; takes the set over where it returns 0. Recorded. */
 int ledger_load_policies(struct ledger *ledger, struct policy_set *set, const struct moment *now,
                          struct error *error);
 
-/* The policies could not be read: the old ones stay. Without old ones every door is refused with the
- * problem. Recorded. */
+/* The policies could not be read: the old ones stay. Without old ones every door is refused with
+ * the problem. Recorded. */
 int ledger_reject_policies(struct ledger *ledger, const char *problem, const struct moment *now,
                            struct error *error);
 
 const struct policy_set *ledger_policies(const struct ledger *ledger); /* NULL: none was readable */
 
-/* Records what concerns the broker itself: that it starts, stops, or that the journal missed something.
- * reason NULL: none. */
+/* Records what concerns the broker itself: that it starts, stops, or that the journal missed
+ * something. reason NULL: none. */
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
                 const struct moment *now, struct error *error);
 
 /* Lets time do its work: lapses, starts, expiries. */
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error);
 
-/* When it should be called next, by wall clock and boot clock; 0: no need. 0 or a negative errno. */
+/* When it should be called next, by wall clock and boot clock; 0: no need. 0 or a negative errno.
+ */
 int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *ret_wall,
                      uint64_t *ret_boot);
 
@@ -65,7 +68,13 @@ struct login {
     uint32_t pid, ruid, loginuid, audit_session, wait_seconds;
 };
 
-enum verdict_kind { VERDICT_REFUSED, VERDICT_PENDING, VERDICT_ALLOW, VERDICT_UNMANAGED, VERDICT_EXEMPT };
+enum verdict_kind {
+    VERDICT_REFUSED,
+    VERDICT_PENDING,
+    VERDICT_ALLOW,
+    VERDICT_UNMANAGED,
+    VERDICT_EXEMPT
+};
 
 const char *verdict_name(enum verdict_kind kind);
 
@@ -90,8 +99,8 @@ int ledger_open_session(struct ledger *ledger, const struct login *login, struct
                         const struct moment *now, struct verdict *ret_verdict);
 
 /* The login's session is over. What is not known is not recorded; returns 0 or an error code. */
-int ledger_close_session(struct ledger *ledger, const struct login *login,
-                         const struct moment *now, struct error *error);
+int ledger_close_session(struct ledger *ledger, const struct login *login, const struct moment *now,
+                         struct error *error);
 
 /* The last login that waited for this request has gone: cancels it if it was filed to be waited for
  * and is still pending. */
@@ -115,17 +124,17 @@ struct request {
 };
 
 /* The id of the new request, or of the one that asks for the same already. */
-int ledger_request(struct ledger *ledger, const struct request *request, const struct caller *caller,
-                   struct roster *roster, const struct moment *now, uint64_t *ret_id,
-                   struct error *error);
+int ledger_request(struct ledger *ledger, const struct request *request,
+                   const struct caller *caller, struct roster *roster, const struct moment *now,
+                   uint64_t *ret_id, struct error *error);
 
 /* A request of somebody else's together with the caller's approval; the quorum stays what it is. */
 int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
                  const struct caller *caller, struct roster *roster, const struct moment *now,
                  uint64_t *ret_id, struct error *error);
 
-/* Asks for `seconds` more on a check-out of one's own; decided like any other request. The id is the
- * extension's, or that of the one that is pending already. */
+/* Asks for `seconds` more on a check-out of one's own; decided like any other request. The id is
+ * the extension's, or that of the one that is pending already. */
 int ledger_extend(struct ledger *ledger, uint64_t id, uint64_t seconds, const char *reason,
                   const struct caller *caller, struct roster *roster, const struct moment *now,
                   uint64_t *ret_id, struct error *error);
@@ -165,8 +174,8 @@ struct explanation {
 };
 void explanation_clear(struct explanation *explanation);
 
-/* Which policy decides about such a login, of the policies that were in force at that time. Everybody may
- * ask about themselves; root, administrators and auditors about anybody. */
+/* Which policy decides about such a login, of the policies that were in force at that time.
+ * Everybody may ask about themselves; root, administrators and auditors about anybody. */
 int ledger_explain(struct ledger *ledger, const struct explain_request *request,
                    const struct caller *caller, struct roster *roster, const struct moment *now,
                    struct explanation *ret_explanation, struct error *error);
@@ -175,7 +184,8 @@ int ledger_explain(struct ledger *ledger, const struct explain_request *request,
 int ledger_check_reload(struct ledger *ledger, const struct caller *caller, struct roster *roster,
                         struct error *error);
 
-/* What the caller may see of it. Frees nothing: *ret_checkout and *ret_sessions are the caller's. */
+/* What the caller may see of it. Frees nothing: *ret_checkout and *ret_sessions are the caller's.
+ */
 int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
                struct roster *roster, struct checkout **ret_checkout,
                struct session ***ret_sessions, size_t *ret_n_sessions, struct error *error);
@@ -188,7 +198,8 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error);
 
-/* Is that request pending, and may this person, whose groups are known, decide about it and has not yet? */
+/* Is that request pending, and may this person, whose groups are known, decide about it and has not
+ * yet? */
 bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person);
 
 /* "bob or anyone in %security can approve it", or "" when out of memory; the caller frees. */

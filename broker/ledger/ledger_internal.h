@@ -36,19 +36,19 @@ struct actor {
 /* One step of a transaction. */
 struct change {
     enum event_kind kind;
-    enum lifecycle_event life;       /* LIFE_EVENT_COUNT: the check-out's state stays */
-    struct checkout *checkout;       /* with its new values but the old state; NULL: none */
-    const struct actor *actor;       /* NULL: time or the broker */
-    const char *reason;              /* of this step; NULL: none */
-    const struct decision *decision; /* stored with it; NULL: none */
-    const struct session *session;   /* opened or closed with it, by kind; NULL: none */
-    const struct login *login;       /* where it happened at a door; NULL: elsewhere */
+    enum lifecycle_event life;          /* LIFE_EVENT_COUNT: the check-out's state stays */
+    struct checkout *checkout;          /* with its new values but the old state; NULL: none */
+    const struct actor *actor;          /* NULL: time or the broker */
+    const char *reason;                 /* of this step; NULL: none */
+    const struct decision *decision;    /* stored with it; NULL: none */
+    const struct session *session;      /* opened or closed with it, by kind; NULL: none */
+    const struct login *login;          /* where it happened at a door; NULL: elsewhere */
     const char *policy, *policy_digest; /* where no check-out says it */
 };
 
 /* Applies the changes, in order, in one transaction with their audit records, then tells the sink.
- * The check-outs' states (and a new one's id and digest) are updated in place; on failure they are as
- * before. Returns 0 or an error code. */
+ * The check-outs' states (and a new one's id and digest) are updated in place; on failure they are
+ * as before. Returns 0 or an error code. */
 int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
                   const struct moment *now, struct error *error);
 
@@ -70,8 +70,9 @@ int ledger_load(struct ledger *ledger, uint64_t id, struct checkout **ret_checko
 /* Today's policy of that name; NULL if there is none. */
 const struct policy *ledger_policy(const struct ledger *ledger, const char *name);
 
-/* What the policy that decides asks for, a line each; with a roster also what stands against a request
- * now. The caller frees. 0, -ENOMEM, -EIO, or -EAGAIN where people are not in the roster yet. */
+/* What the policy that decides asks for, a line each; with a roster also what stands against a
+ * request now. The caller frees. 0, -ENOMEM, -EIO, or -EAGAIN where people are not in the roster
+ * yet. */
 int explain_terms(struct ledger *ledger, const struct policy_set *set, const struct policy *policy,
                   const struct policy_question *question, struct roster *roster,
                   const struct moment *now, char **ret_lines);
@@ -114,8 +115,8 @@ struct draft {
     bool waiting;
 };
 
-/* Checks it against the policy, the caps and whether anybody could approve it, and makes the check-out of
- * it without storing it. Returns 0, -EAGAIN (the roster), or an error code. */
+/* Checks it against the policy, the caps and whether anybody could approve it, and makes the
+ * check-out of it without storing it. Returns 0, -EAGAIN (the roster), or an error code. */
 int request_draw_up(struct ledger *ledger, const struct draft *draft, struct roster *roster,
                     const struct moment *now, struct checkout **ret_checkout, struct error *error);
 
@@ -147,14 +148,15 @@ int request_decide(struct ledger *ledger, const struct request *request,
 int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
                       struct error *error);
 
-/* The quorum of an extension is reached: moves the end of the check-out that it extends, which is handed
- * over in *ret_extended and must live until the commit. */
+/* The quorum of an extension is reached: moves the end of the check-out that it extends, which is
+ * handed over in *ret_extended and must live until the commit. */
 int extension_complete(struct ledger *ledger, const struct policy *policy,
                        struct checkout *extension, const struct actor *actor, const char *reason,
                        const struct moment *now, struct checkout **ret_extended,
                        struct changes *changes, struct error *error);
 
-/* The caller as a person, with groups where the name service tells them. 0, -EAGAIN, or an error. */
+/* The caller as a person, with groups where the name service tells them. 0, -EAGAIN, or an error.
+ */
 int ledger_identify(const struct caller *caller, struct roster *roster,
                     const struct identity **ret_person, struct error *error);
 

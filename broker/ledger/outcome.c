@@ -56,7 +56,8 @@ int outcome_refuse(struct ledger *ledger, const struct checkout *checkout, const
         return error_set(error, ERROR_ALREADY_DECIDED, "request %llu was denied by %s at %s", id,
                          step.actor ? step.actor : "an approver", when);
     case STATE_LAPSED:
-        return error_set(error, ERROR_WRONG_STATE, "request %llu lapsed at %s, undecided", id, when);
+        return error_set(error, ERROR_WRONG_STATE, "request %llu lapsed at %s, undecided", id,
+                         when);
     case STATE_CANCELLED:
         return step.actor
                    ? error_set(error, ERROR_WRONG_STATE, "request %llu was cancelled by %s at %s",

@@ -31,8 +31,8 @@ struct roster {
 
 void roster_clear(struct roster *roster);
 
-/* The user of that name, with groups if asked. Returns 0 and a borrowed identity; -EAGAIN with the wish
- * noted; -ENOENT; -ENOSPC; -ENOMEM; or the error of the look-up. */
+/* The user of that name, with groups if asked. Returns 0 and a borrowed identity; -EAGAIN with the
+ * wish noted; -ENOENT; -ENOSPC; -ENOMEM; or the error of the look-up. */
 int roster_user(struct roster *roster, const char *name, bool groups,
                 const struct identity **ret_user);
 

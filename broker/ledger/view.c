@@ -27,8 +27,7 @@ static bool may_see(const struct ledger *ledger, const struct checkout *checkout
                     const struct identity *person)
 {
     return checkout->person_uid == person->uid || ledger_sees_all(ledger, person) ||
-           has_decided(checkout, person) ||
-           ledger_is_approver(ledger, checkout, person);
+           has_decided(checkout, person) || ledger_is_approver(ledger, checkout, person);
 }
 
 int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
@@ -71,8 +70,8 @@ bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity 
            may_decide_now(ledger, checkout, person);
 }
 
-/* Could there be rows that the person sees and has no part in? Going through all the others' would cost the
- * broker more the longer its history is, and everybody may ask. */
+/* Could there be rows that the person sees and has no part in? Going through all the others' would
+ * cost the broker more the longer its history is, and everybody may ask. */
 static bool decides_something(const struct ledger *ledger, const struct identity *person)
 {
     const struct policy_set *set = ledger->policies;

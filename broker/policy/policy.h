@@ -85,7 +85,7 @@ struct policy {
     enum policy_need reason;
     uint64_t reason_min_length; /* characters */
     enum policy_need ticket;
-    struct ticket_pattern *ticket_pattern; /* NULL: any ticket will do */
+    struct ticket_pattern *ticket_pattern;                        /* NULL: any ticket will do */
     uint64_t duration, max_duration, pending_timeout, use_within; /* seconds */
     enum policy_clock clock;
     struct policy_hours *hours;

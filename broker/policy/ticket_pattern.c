@@ -49,10 +49,10 @@ int ticket_pattern_new(const char *text, struct ticket_pattern **ret_pattern, ch
         return -ENOMEM;
     pcre2_set_max_pattern_length(context, TICKET_PATTERN_MAX);
     pcre2_set_parens_nest_limit(context, PATTERN_DEPTH_MAX);
-    pattern->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-                                  PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF |
-                                      PCRE2_NEVER_BACKSLASH_C,
-                                  &error, &offset, context);
+    pattern->code =
+        pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+                      PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
+                      &error, &offset, context);
     if (!pattern->code) {
         if (error == PCRE2_ERROR_NOMEMORY)
             return -ENOMEM;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a ticket must look like: a Perl-compatible regular expression for the whole of it. PCRE2 and not
- * regcomp(3): glibc's unrolls what is repeated and takes gigabytes for sixty plus signs, and its match
- * has no limit on what a requester can make it do. */
+/* What a ticket must look like: a Perl-compatible regular expression for the whole of it. PCRE2 and
+ * not regcomp(3): glibc's unrolls what is repeated and takes gigabytes for sixty plus signs, and
+ * its match has no limit on what a requester can make it do. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -332,7 +332,8 @@ static char *compose_line(const struct checkout *checkout, bool lapses_soon)
     shorten(reason, sizeof(reason), checkout->reason);
     int length = asprintf(
         &line,
-        "[pam_checkout] %s asks for %s%s%s%s%s%s%s%s%s%s%s; decide with: checkoutctl approve %" PRIu64,
+        "[pam_checkout] %s asks for %s%s%s%s%s%s%s%s%s%s%s; decide with: checkoutctl approve "
+        "%" PRIu64,
         person, checkout->extends > 0 ? "more time as " : "", account, *host ? " on " : "", host,
         *reason ? ": \"" : "", reason, *reason ? "\"" : "", *ticket ? " (ticket " : "", ticket,
         *ticket ? ")" : "", lapses_soon ? "; it lapses in a few minutes" : "", checkout->id);

@@ -25,8 +25,10 @@ int terminals_new(sd_event *event, struct names *names, const struct tty_source 
 struct terminals *terminals_free(struct terminals *terminals);
 
 /* Tells of a pending request everybody who may decide about it, save who asked; lapses_soon says
- * that, too. Nothing is done within the call. Returns 0, -ENOMEM, or -EBUSY when there are too many to tell them all. */
+ * that, too. Nothing is done within the call. Returns 0, -ENOMEM, or -EBUSY when there are too many
+ * to tell them all. */
 int terminals_tell(struct terminals *terminals, const struct checkout *checkout, bool lapses_soon);
 
-/* An event_sink that tells of every new request, and again of one that needs more approvals; userdata is the struct terminals. */
+/* An event_sink that tells of every new request, and again of one that needs more approvals;
+ * userdata is the struct terminals. */
 void terminals_sink(const struct event *event, void *userdata);

@@ -60,8 +60,7 @@ static int on_deferred(sd_event_source *source, void *userdata)
 
     if (waiter)
         wake(waiter, false);
-    return sd_event_source_set_enabled(source,
-                                       first_woken(waiters) ? SD_EVENT_ON : SD_EVENT_OFF);
+    return sd_event_source_set_enabled(source, first_woken(waiters) ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)

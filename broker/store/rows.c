@@ -84,7 +84,8 @@ const struct table decision_table = TABLE("decision", decision_columns);
 const struct table session_table = TABLE("session", session_columns);
 
 /* The names of enum decision_verdict. */
-static const char *const verdict_names[] = {[DECISION_APPROVE] = "approve", [DECISION_DENY] = "deny"};
+static const char *const verdict_names[] = {
+    [DECISION_APPROVE] = "approve", [DECISION_DENY] = "deny"};
 
 static int bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
@@ -124,7 +125,8 @@ int row_bind(sqlite3_stmt *statement, int first, const struct table *table, cons
     return r;
 }
 
-/* A column's text, NULL where it is NULL. Returns 0, -ENOMEM, or -EIO for a text with a NUL in it. */
+/* A column's text, NULL where it is NULL. Returns 0, -ENOMEM, or -EIO for a text with a NUL in it.
+ */
 static int column_text(sqlite3_stmt *statement, int at, const char **ret_text)
 {
     if (sqlite3_column_type(statement, at) == SQLITE_NULL) {

@@ -35,10 +35,11 @@ extern const struct table checkout_table; /* all but `id` */
 extern const struct table decision_table; /* all but `checkout` */
 extern const struct table session_table;
 
-/* Binds every column of the record from parameter `first` on; the record must live until the statement
- * is reset. Returns an SQLite code. */
+/* Binds every column of the record from parameter `first` on; the record must live until the
+ * statement is reset. Returns an SQLite code. */
 int row_bind(sqlite3_stmt *statement, int first, const struct table *table, const void *record);
 
-/* Reads columns from `first` on into the record, whose pointers must be NULL. Returns 0, -ENOMEM, or
- * -EIO where a value is not what the record can hold. On failure the caller clears the record. */
+/* Reads columns from `first` on into the record, whose pointers must be NULL. Returns 0, -ENOMEM,
+ * or -EIO where a value is not what the record can hold. On failure the caller clears the record.
+ */
 int row_read(sqlite3_stmt *statement, int first, const struct table *table, void *record);

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "store/reserve.h"
 #include "store/rows.h"
 
 #define SCHEMA_VERSION 1
@@ -170,6 +171,8 @@ int store_run(struct store *store, sqlite3_stmt *statement)
 {
     int r = sqlite3_step(statement);
 
+    if ((r & 0xff) == SQLITE_FULL)
+        store->full = true;
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     if (r == SQLITE_DONE)
@@ -183,6 +186,23 @@ static int run(struct store *store, enum statement_id id)
     int r = store_statement(store, id, &statement);
 
     return r < 0 ? r : store_run(store, statement);
+}
+
+int store_keep_room(struct store *store)
+{
+    if (!store->reserve_kept)
+        store->reserve_kept = reserve_keep(store->reserve) == 0;
+    return store->reserve_kept ? 0 : -ENOSPC;
+}
+
+bool store_give_room(struct store *store)
+{
+    bool given = store->full && reserve_give(store->reserve);
+
+    store->full = false;
+    if (given)
+        store->reserve_kept = false;
+    return given;
 }
 
 int store_begin(struct store *store)
@@ -236,6 +256,7 @@ struct store *store_free(struct store *store)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->database);
     cleanup_close(&store->lock);
+    free(store->reserve);
     free(store);
     return NULL;
 }
@@ -475,8 +496,8 @@ static int read_head(struct store *store, const char *path, struct error *error)
     return 0;
 }
 
-/* One writer: the chain's head is kept in memory, and a second writer's record would be refused as a
- * copy ever after. SQLite's own locks are per file and per process (fcntl(2)), this one is on the
+/* One writer: the chain's head is kept in memory, and a second writer's record would be refused as
+ * a copy ever after. SQLite's own locks are per file and per process (fcntl(2)), this one is on the
  * directory and leaves readers alone. */
 static int lock_directory(struct store *store, const char *path, const char *directory,
                           struct error *error)
@@ -497,7 +518,7 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
     bool exists;
     int r;
 
-    if (!store || !directory)
+    if (!store || !directory || asprintf(&store->reserve, "%s.reserve", path) < 0)
         return error_set(error, ERROR_STORAGE_FAILED, "the ledger %s: out of memory", path);
     r = check_file(path, directory, &exists, error);
     if (r == 0)

@@ -43,6 +43,9 @@ struct store {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared when first used */
     bool in_transaction;
+    char *reserve; /* the file that keeps room */
+    bool reserve_kept;
+    bool full;         /* the last write failed for want of room */
     char problem[160]; /* why the last COMMIT failed, which the rollback behind it forgets; or "" */
     uint64_t head_seq, head_seq_committed;
     unsigned char head_hash[HASH_SIZE], head_hash_committed[HASH_SIZE];
@@ -52,12 +55,13 @@ struct store {
 /* The statement, ready to bind; borrowed from the store. 0 or -EIO. */
 int store_statement(struct store *store, enum statement_id id, sqlite3_stmt **ret_statement);
 
-/* Prepares a text in which {TABLE} stands for the table's columns and {TABLE?} for as many parameters; the
- * caller finalizes. 0, -EIO or -ENOMEM. */
+/* Prepares a text in which {TABLE} stands for the table's columns and {TABLE?} for as many
+ * parameters; the caller finalizes. 0, -EIO or -ENOMEM. */
 int store_prepare(struct store *store, const char *template, unsigned flags,
                   sqlite3_stmt **ret_statement);
 
-/* Steps a statement that returns no rows and resets it. 0, -EEXIST for a broken uniqueness, or -EIO. */
+/* Steps a statement that returns no rows and resets it. 0, -EEXIST for a broken uniqueness, or
+ * -EIO. */
 int store_run(struct store *store, sqlite3_stmt *statement);
 
 /* Resets the statement of a local when it goes. */

@@ -13,16 +13,25 @@
 
 struct store;
 
-/* Opens the ledger, making a new one only where there is no file. A file that is damaged, newer, not
- * a regular file, not ours or open to others is refused and left alone: ERROR_STORAGE_FAILED with a
- * sentence that says what to do. Returns 0 or that code. */
+/* Opens the ledger, making a new one only where there is no file. A file that is damaged, newer,
+ * not a regular file, not ours or open to others is refused and left alone: ERROR_STORAGE_FAILED
+ * with a sentence that says what to do. Returns 0 or that code. */
 int store_open(const char *path, struct store **ret_store, struct error *error);
 struct store *store_free(struct store *store); /* accepts NULL, returns NULL */
 
 /* The database's own words about the last failure; borrowed. */
 const char *store_problem(const struct store *store);
 
-/* A transaction that holds the write lock from its beginning. A commit that fails is rolled back. */
+/* Keeps room on the disk for what must not fail when it is full. 0, or -ENOSPC: the disk is full,
+ * or so good as. */
+int store_keep_room(struct store *store);
+
+/* Gives it to whoever writes next, where the last write failed for want of room. True if there was
+ * any. */
+bool store_give_room(struct store *store);
+
+/* A transaction that holds the write lock from its beginning. A commit that fails is rolled back.
+ */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store); /* harmless outside one */
@@ -76,7 +85,7 @@ int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_
 /* What store_list selects; 0, NULL, an empty mask and UID_UNSET select everything. */
 struct checkout_filter {
     const char *person, *account;
-    uint32_t states; /* 1 << enum checkout_state */
+    uint32_t states;       /* 1 << enum checkout_state */
     uint64_t since, until; /* of the request: [since, until) */
     uint64_t after;        /* ids above this */
     const char *approver;  /* has decided it */
@@ -88,8 +97,9 @@ struct checkout_filter {
 int store_list(struct store *store, const struct checkout_filter *filter,
                struct checkouts *ret_checkouts);
 
-/* Ids that time has done something to: pending past `lapses`, approved past their start or unused past
- * use_by, active past an end, by either clock, approved or active and of another boot. Sorted. */
+/* Ids that time has done something to: pending past `lapses`, approved past their start or unused
+ * past use_by, active past an end, by either clock, approved or active and of another boot. Sorted.
+ */
 int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids, size_t *ret_count);
 
 /* The earliest of those times after now, by wall clock and by boot clock of this boot; 0: none. */
@@ -102,9 +112,9 @@ int store_lapsing(struct store *store, uint64_t after, uint64_t until,
 
 /* How many there are, for caps. */
 struct tally {
-    uint64_t open;        /* pending, approved and active ones of the person */
-    uint64_t pending;     /* of the person */
-    uint64_t recent;      /* requests of the person from `since` to `until`, whatever became of them */
+    uint64_t open;    /* pending, approved and active ones of the person */
+    uint64_t pending; /* of the person */
+    uint64_t recent;  /* requests of the person from `since` to `until`, whatever became of them */
     uint64_t pending_all; /* everybody's */
 };
 int store_tally(struct store *store, uid_t person_uid, uint64_t since, uint64_t until,

@@ -135,10 +135,8 @@ class Host:
         os.chmod("/run/utmp", 0o664)
 
     def _install(self, build):
-        with open(build / ".install-lock", "w") as lock:
-            subprocess.run(["flock", str(lock.fileno()), "meson", "install", "--no-rebuild",
-                            "--quiet", "-C", str(build)], check=True, pass_fds=[lock.fileno()],
-                           stdout=subprocess.DEVNULL)
+        subprocess.run(["flock", build / ".install-lock", "meson", "install", "--no-rebuild",
+                        "--quiet", "-C", build], check=True, stdout=subprocess.DEVNULL)
         quietly("systemd-sysusers", "pam-checkout.conf")
         quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
         quietly("journalctl", "--update-catalog")

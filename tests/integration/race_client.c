@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Makes calls to the broker at moments that are told to the nanosecond, as whoever it is told to be.
- * Run as root by test_races.py. Orders are lines of fields with tabs between them:
- *   be UID                            from now on, with a login uid and a bus connection of its own
- *   call TAG WHEN METHOD ARGUMENT...  WHEN: CLOCK_REALTIME in nanoseconds; arguments are t:NUMBER,
- *                                     s:TEXT, and {, then keys and values in turn, then }
- *   go                                makes the calls, in the order of their times
- * After go there is a line "TAG ok VALUE..." or "TAG error NAME TEXT" for each call, then "done".
- * Of a dictionary the plain values are shown as KEY=VALUE. */
+/* Makes calls to the broker at moments that are told to the nanosecond, as whoever it is told to
+ * be. Run as root by test_races.py. Orders are lines of fields with tabs between them: be UID from
+ * now on, with a login uid and a bus connection of its own call TAG WHEN METHOD ARGUMENT...  WHEN:
+ * CLOCK_REALTIME in nanoseconds; arguments are t:NUMBER, s:TEXT, and {, then keys and values in
+ * turn, then } go                                makes the calls, in the order of their times After
+ * go there is a line "TAG ok VALUE..." or "TAG error NAME TEXT" for each call, then "done". Of a
+ * dictionary the plain values are shown as KEY=VALUE. */
 
 #include <dbus/dbus.h>
 #include <errno.h>

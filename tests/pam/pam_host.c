@@ -7,7 +7,8 @@
  *
  * PHASE: auth setcred account session close
  * OPTION: --item NAME=VALUE, --pam-env NAME=VALUE, --answer TEXT (to a prompt), --silent,
- *   --handlers, --ignore SIGNAL, --pending SIGNAL, --at-once SIGNAL (when told that one may give up),
+ *   --handlers, --ignore SIGNAL, --pending SIGNAL, --at-once SIGNAL (when told that one may give
+ * up),
  *   --ruid UID, --fd-limit N, --repeat N
  *
  * One line each on standard output, texts in hexadecimal:
@@ -95,8 +96,8 @@ INSTEAD void syslog(int priority, const char *format, ...)
     va_end(arguments);
 }
 
-__attribute__((format(printf, 3, 4))) void __syslog_chk(int priority, int flag,
-                                                         const char *format, ...);
+__attribute__((format(printf, 3, 4))) void __syslog_chk(int priority, int flag, const char *format,
+                                                        ...);
 INSTEAD void __syslog_chk(int priority, int flag, const char *format, ...)
 {
     va_list arguments;
@@ -106,9 +107,8 @@ INSTEAD void __syslog_chk(int priority, int flag, const char *format, ...)
     va_end(arguments);
 }
 
-__attribute__((format(printf, 3, 0))) void __vsyslog_chk(int priority, int flag,
-                                                          const char *format,
-                                                          va_list arguments);
+__attribute__((format(printf, 3, 0))) void __vsyslog_chk(int priority, int flag, const char *format,
+                                                         va_list arguments);
 INSTEAD void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments)
 {
     take_log(priority, format, arguments);
@@ -338,14 +338,21 @@ static void arrange_signals(void)
 static void parse(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"confdir", required_argument, NULL, 'c'},  {"service", required_argument, NULL, 's'},
-        {"user", required_argument, NULL, 'u'},     {"item", required_argument, NULL, 'i'},
-        {"pam-env", required_argument, NULL, 'e'},  {"silent", no_argument, NULL, 'q'},
-        {"answer", required_argument, NULL, 'a'},   {"handlers", no_argument, NULL, 'h'},
-        {"ignore", required_argument, NULL, 'g'},   {"pending", required_argument, NULL, 'p'},
+        {"confdir", required_argument, NULL, 'c'},
+        {"service", required_argument, NULL, 's'},
+        {"user", required_argument, NULL, 'u'},
+        {"item", required_argument, NULL, 'i'},
+        {"pam-env", required_argument, NULL, 'e'},
+        {"silent", no_argument, NULL, 'q'},
+        {"answer", required_argument, NULL, 'a'},
+        {"handlers", no_argument, NULL, 'h'},
+        {"ignore", required_argument, NULL, 'g'},
+        {"pending", required_argument, NULL, 'p'},
         {"at-once", required_argument, NULL, 'o'},
-        {"repeat", required_argument, NULL, 'n'},   {"ruid", required_argument, NULL, 'r'},
-        {"fd-limit", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
+        {"repeat", required_argument, NULL, 'n'},
+        {"ruid", required_argument, NULL, 'r'},
+        {"fd-limit", required_argument, NULL, 'f'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 

@@ -555,10 +555,10 @@ refusals model_approve(struct model *model, enum person person, uint64_t id, boo
         no |= BIT(ERROR_POLICY_REFUSED);
     if (who_approved(c) & BIT(person))
         no |= BIT(ERROR_ALREADY_DECIDED);
-    else if (filled(model, rules, who_approved(c) | BIT(person)) ==
-                 filled(model, rules, who_approved(c)) &&
-             filled(model, rules, who_approved(c)) != places(rules))
-        no |= BIT(ERROR_NOT_PERMITTED); /* of use to nobody, unless it is enough since the rules changed */
+    else if (filled(model, rules, who_approved(c)) < places(rules) &&
+             filled(model, rules, who_approved(c) | BIT(person)) ==
+                 filled(model, rules, who_approved(c)))
+        no |= BIT(ERROR_NOT_PERMITTED);
     if (no)
         return no;
     with = *c;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the documents say that the ledger does, said once more and as simply as can be: no database, no names,
- * no messages. Time takes effect at once. Written from the design and the contracts, not from the ledger. */
+/* What the documents say that the ledger does, said once more and as simply as can be: no database,
+ * no names, no messages. Time takes effect at once. Written from the design and the contracts, not
+ * from the ledger. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,12 +66,14 @@ struct model {
     size_t n_open;
 };
 
-/* Refusals that apply, as bits of enum error_code: the ledger may name any of them. 0: it is done. */
+/* Refusals that apply, as bits of enum error_code: the ledger may name any of them. 0: it is done.
+ */
 typedef unsigned refusals;
 
 void model_time(struct model *model);
 
-/* What a door may answer: the verdicts that are right, as bits, and for allow and pending the ids. */
+/* What a door may answer: the verdicts that are right, as bits, and for allow and pending the ids.
+ */
 struct model_answer {
     enum verdict_kind kind;
     uint64_t ids[MODEL_OPEN_MAX]; /* any of these; none: no id is expected */

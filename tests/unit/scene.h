@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A ledger in a directory of its own, with people, a clock and policies that a test sets; and the proof
- * that what it wrote holds together. */
+/* A ledger in a directory of its own, with people, a clock and policies that a test sets; and the
+ * proof that what it wrote holds together. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,15 +47,17 @@ struct scene {
     struct verdict verdict;
     struct scene_user users[SCENE_USERS_MAX];
     size_t n_users;
-    struct scene_event events[SCENE_EVENTS_MAX]; /* the newest ones, the last at n_events - 1 modulo */
+    struct scene_event
+        events[SCENE_EVENTS_MAX]; /* the newest ones, the last at n_events - 1 modulo */
     size_t n_events;
     uint64_t last_seq;
     bool sink_broken; /* numbers did not follow one another */
 };
 
-/* For cmocka_unit_test_setup_teardown(): *state is the scene. It knows root and, each with a uid from 1001
- * on and in this order, alice, bob (security), carol (security, managers), dave (managers), erin (none),
- * oracle and backup (accounts). Tearing down proves the ledger (scene_prove). */
+/* For cmocka_unit_test_setup_teardown(): *state is the scene. It knows root and, each with a uid
+ * from 1001 on and in this order, alice, bob (security), carol (security, managers), dave
+ * (managers), erin (none), oracle and backup (accounts). Tearing down proves the ledger
+ * (scene_prove). */
 int scene_setup(void **state);
 int scene_teardown(void **state);
 
@@ -75,7 +77,8 @@ void scene_policies(struct scene *scene, const char *text);
 void scene_pass(struct scene *scene, uint64_t seconds);
 /* Another boot, `seconds` of wall clock later. */
 void scene_reboot(struct scene *scene, uint64_t seconds);
-/* The broker ends and starts again: store and ledger are opened anew, the policies stay to be set. */
+/* The broker ends and starts again: store and ledger are opened anew, the policies stay to be set.
+ */
 void scene_restart(struct scene *scene, const char *policies);
 
 /* Fills in what the roster wishes to know. */
@@ -98,7 +101,8 @@ struct login scene_login(const struct scene *scene, unsigned door, const char *p
                          const char *account);
 struct caller scene_caller(const struct scene *scene, const char *name);
 
-/* The ledger's operations with every look-up answered; the verdict and the error are in the scene. */
+/* The ledger's operations with every look-up answered; the verdict and the error are in the scene.
+ */
 enum verdict_kind scene_ask(struct scene *scene, const struct login *login);
 enum verdict_kind scene_resume(struct scene *scene, uint64_t id, const struct login *login);
 enum verdict_kind scene_open(struct scene *scene, const struct login *login);
@@ -137,6 +141,7 @@ int64_t scene_number(const struct scene *scene, const char *sql);
 /* Runs it with a connection of its own. */
 void scene_tamper(const char *path, const char *sql);
 
-/* Recomputes the chain, every record's canonical form and every digest from nothing but the file, and
- * follows each check-out through its records: only steps of the table "Life cycle". Fails the test. */
+/* Recomputes the chain, every record's canonical form and every digest from nothing but the file,
+ * and follows each check-out through its records: only steps of the table "Life cycle". Fails the
+ * test. */
 void scene_prove(const char *path);

@@ -44,9 +44,12 @@ static const struct {
     const char *name;
     uid_t uid;
     gid_t group; /* besides their own */
-} people[] = {{"root", 0, 0},           {"alice", ALICE, GID_OPS},
-              {"bob", BOB, GID_SECURITY}, {"carol", CAROL, GID_SECURITY},
-              {"mallory", MALLORY, 0},  {"oracle", 4007, 0},
+} people[] = {{"root", 0, 0},
+              {"alice", ALICE, GID_OPS},
+              {"bob", BOB, GID_SECURITY},
+              {"carol", CAROL, GID_SECURITY},
+              {"mallory", MALLORY, 0},
+              {"oracle", 4007, 0},
               {"hangs-groups", HANGING, 0}};
 #define N_PEOPLE (sizeof(people) / sizeof(*people))
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Everything of the broker below main.c, for tests of the bus layer: a real ledger on a file of its own,
- * real look-ups in worker processes, but people made up here. */
+/* Everything of the broker below main.c, for tests of the bus layer: a real ledger on a file of its
+ * own, real look-ups in worker processes, but people made up here. */
 
 #include <sys/types.h>
 
 #include "bus/call.h"
 
-/* Uids that every host has (a bus refuses others), here with people of our own. alice (in ops) may ask for root and oracle, bob and carol (in
- * security) may approve; two must for oracle. */
+/* Uids that every host has (a bus refuses others), here with people of our own. alice (in ops) may
+ * ask for root and oracle, bob and carol (in security) may approve; two must for oracle. */
 #define ALICE 1
 #define BOB 2
 #define CAROL 3

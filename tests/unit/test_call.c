@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One call from its arrival to its answer, with handlers of the test's own where the ledger's would hide
- * what happens. */
+/* One call from its arrival to its answer, with handlers of the test's own where the ledger's would
+ * hide what happens. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -54,8 +54,8 @@ static int set_up(void **state)
     stage_set_up((void **)&scene->stage);
     (void)snprintf(scene->path, sizeof(scene->path), "%s/gate", scene->stage->directory);
     (void)snprintf(scene->address, sizeof(scene->address), "unix:path=%s", scene->path);
-    assert_int_equal(
-        gate_server_new(&scene->stage->bus, scene->address, &scene->server, &error), 0);
+    assert_int_equal(gate_server_new(&scene->stage->bus, scene->address, &scene->server, &error),
+                     0);
     scene->door = stage_connect(scene->address, 0, false);
     memset(&plan, 0, sizeof(plan));
     *state = scene;
@@ -76,8 +76,8 @@ static int tear_down(void **state)
 
 static void probe(struct scene *scene)
 {
-    CLEANUP_MESSAGE DBusMessage *message = dbus_message_new_method_call(
-        NULL, "/org/example/Test", "org.example.Test", "Probe");
+    CLEANUP_MESSAGE DBusMessage *message =
+        dbus_message_new_method_call(NULL, "/org/example/Test", "org.example.Test", "Probe");
 
     dbus_message_set_serial(message, 1);
     assert_int_equal(call_dispatch(&scene->stage->bus, &interface, scene->door, message, NULL),
@@ -191,8 +191,8 @@ static void test_refused_look_up(void **state)
     assert_int_equal(plan.found[0], -EINVAL);
 }
 
-static void ignore_names(const struct names_item *items, struct names_result *results,
-                         size_t count, void *userdata)
+static void ignore_names(const struct names_item *items, struct names_result *results, size_t count,
+                         void *userdata)
 {
 }
 

@@ -44,8 +44,8 @@ static void put_id(struct letter *letter, uint64_t id)
 
 static void dict_begin(struct letter *letter)
 {
-    assert_true(dbus_message_iter_open_container(&letter->iter, DBUS_TYPE_ARRAY, "{sv}",
-                                                 &letter->dict));
+    assert_true(
+        dbus_message_iter_open_container(&letter->iter, DBUS_TYPE_ARRAY, "{sv}", &letter->dict));
 }
 
 static void dict_end(struct letter *letter)
@@ -115,11 +115,16 @@ static void assert_refused(int r, const struct error *error, const char *says)
 /* ---- a login ---- */
 
 static const char *const login_texts[][2] = {
-    {"door", "sudo"},       {"service", "sudo-root"},
-    {"phase", "account"},   {"person", "alice"},
-    {"account", "root"},    {"tty", "/dev/pts/3"},
-    {"rhost", "10.1.2.3"},  {"command", "/usr/bin/id"},
-    {"reason", "repair"},   {"ticket", "CHG-1"},
+    {"door", "sudo"},
+    {"service", "sudo-root"},
+    {"phase", "account"},
+    {"person", "alice"},
+    {"account", "root"},
+    {"tty", "/dev/pts/3"},
+    {"rhost", "10.1.2.3"},
+    {"command", "/usr/bin/id"},
+    {"reason", "repair"},
+    {"ticket", "CHG-1"},
     {"reason_source", "environment"},
 };
 #define N_LOGIN_TEXTS (sizeof(login_texts) / sizeof(*login_texts))
@@ -238,8 +243,8 @@ static void test_login_bad_values(void **state)
     static const struct {
         const char *key;
         size_t max;
-    } caps[] = {{"service", LIMIT_SERVICE}, {"person", LIMIT_NAME},    {"account", LIMIT_NAME},
-                {"tty", LIMIT_TTY},         {"rhost", LIMIT_HOST},     {"command", LIMIT_COMMAND},
+    } caps[] = {{"service", LIMIT_SERVICE}, {"person", LIMIT_NAME},  {"account", LIMIT_NAME},
+                {"tty", LIMIT_TTY},         {"rhost", LIMIT_HOST},   {"command", LIMIT_COMMAND},
                 {"reason", LIMIT_REASON},   {"ticket", LIMIT_TICKET}};
     struct login login;
     struct error error = {0};
@@ -478,12 +483,9 @@ static void test_request_bad_numbers(void **state)
     static const struct {
         const char *key;
         uint64_t value;
-    } bad[] = {{"duration", 0},
-               {"duration", LIMIT_DURATION_SECONDS + 1},
-               {"duration", UINT64_MAX},
-               {"start", 0},
-               {"start", UINT64_MAX},
-               {"start", INT64_MAX}};
+    } bad[] = {{"duration", 0},          {"duration", LIMIT_DURATION_SECONDS + 1},
+               {"duration", UINT64_MAX}, {"start", 0},
+               {"start", UINT64_MAX},    {"start", INT64_MAX}};
     struct request request;
     struct error error = {0};
     struct letter letter;
@@ -609,7 +611,7 @@ static void test_approval_bad(void **state)
         uint64_t number;
         const char *says;
     } bad[] = {
-        {NULL, NULL, 0, "digest"},      {"digest", "", 0, "digest"},
+        {NULL, NULL, 0, "digest"},       {"digest", "", 0, "digest"},
         {"digest", longer, 0, "digest"}, {"digest", NULL, 1, "digest"},
         {"reason", "", 0, "reason"},     {"duration", NULL, 0, "duration"},
         {"start", NULL, 0, "start"},     {"duration", NULL, UINT64_MAX, "duration"},
@@ -709,7 +711,9 @@ static void test_list_bad(void **state)
         const char *const *states;
         size_t count;
         const char *says;
-    } bad[] = {{states, 2, "gone"}, {none, 1, "none"}, {nothing, 1, "state"},
+    } bad[] = {{states, 2, "gone"},
+               {none, 1, "none"},
+               {nothing, 1, "state"},
                {many, DICT_STRINGS_MAX + 1, "state"}};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

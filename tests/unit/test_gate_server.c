@@ -112,8 +112,7 @@ static struct answer ask(struct scene *scene, DBusConnection *door, const char *
 static DBusPendingCall *resume(DBusConnection *door, uint64_t id, const char *account,
                                uint32_t wait_seconds)
 {
-    CLEANUP_MESSAGE DBusMessage *call =
-        stage_login("Resume", id, "alice", account, wait_seconds);
+    CLEANUP_MESSAGE DBusMessage *call = stage_login("Resume", id, "alice", account, wait_seconds);
     DBusPendingCall *pending = NULL;
 
     assert_true(dbus_connection_send_with_reply(door, call, &pending, 60000));
@@ -643,8 +642,8 @@ static int raw_knock(const struct scene *scene)
     return fd;
 }
 
-/* More doors than there is room for wait in the socket's backlog; the loop rests, and takes the next
- * when one leaves. */
+/* More doors than there is room for wait in the socket's backlog; the loop rests, and takes the
+ * next when one leaves. */
 static void test_full_house(void **state)
 {
     enum { SOFT = 40, DOORS = 30 };

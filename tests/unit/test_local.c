@@ -15,7 +15,7 @@
 #include "names/local.h"
 
 #define USERS                                                                                      \
-    "root:x:0:0:root:/root:/bin/sh\n+:::::::\nbroken line\nalice:x:1000:1000::/:/bin/sh\n"          \
+    "root:x:0:0:root:/root:/bin/sh\n+:::::::\nbroken line\nalice:x:1000:1000::/:/bin/sh\n"         \
     "-bob:x:1001:1001::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n"
 
 /* Writes a file of its own and returns its path, which the test removes. */

@@ -114,7 +114,8 @@ struct scene {
     unsigned dispatched;
 };
 
-static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *userdata)
+static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
+                                    void *userdata)
 {
     struct peer *peer = userdata;
 
@@ -153,8 +154,7 @@ static int set_up(void **state)
 
     strcpy(scene->directory, "/tmp/pam-checkout-test.XXXXXX");
     assert_non_null(mkdtemp(scene->directory));
-    (void)snprintf(scene->address, sizeof(scene->address), "unix:path=%s/socket",
-                   scene->directory);
+    (void)snprintf(scene->address, sizeof(scene->address), "unix:path=%s/socket", scene->directory);
     assert_int_equal(sd_event_new(&scene->event), 0);
     scene->server = dbus_server_listen(scene->address, &problem);
     assert_non_null(scene->server);
@@ -381,8 +381,8 @@ static void test_hang_up_with_full_queue(void **state)
     assert_int_equal(run(scene), 0);
 }
 
-/* libdbus stops reading when what was received is not used up: nothing is then wanted of the socket,
- * and its hang-up must not wake the loop for ever. */
+/* libdbus stops reading when what was received is not used up: nothing is then wanted of the
+ * socket, and its hang-up must not wake the loop for ever. */
 static void test_hang_up_while_not_reading(void **state)
 {
     struct scene *scene = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The interface for people, on a bus of its own whose policy forbids nothing: what the broker does not
- * check itself shows. */
+/* The interface for people, on a bus of its own whose policy forbids nothing: what the broker does
+ * not check itself shows. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +41,13 @@ static void on_lost(void *userdata)
 static void start_bus(struct scene *scene)
 {
     char config[96], option[128], byte;
-    char *arguments[] = {(char *)"dbus-daemon", option, (char *)"--nofork", (char *)"--nopidfile",
-                         (char *)"--nosyslog",  (char *)"--print-address=9", NULL};
+    char *arguments[] = {(char *)"dbus-daemon",
+                         option,
+                         (char *)"--nofork",
+                         (char *)"--nopidfile",
+                         (char *)"--nosyslog",
+                         (char *)"--print-address=9",
+                         NULL};
     posix_spawn_file_actions_t actions;
     int ends[2];
     FILE *file;
@@ -69,8 +74,8 @@ static void start_bus(struct scene *scene)
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 9);
-    assert_int_equal(
-        posix_spawnp(&scene->bus, "dbus-daemon", &actions, NULL, arguments, environ), 0);
+    assert_int_equal(posix_spawnp(&scene->bus, "dbus-daemon", &actions, NULL, arguments, environ),
+                     0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     assert_int_equal(read(ends[0], &byte, 1), 1); /* it listens */
@@ -139,7 +144,8 @@ static void put_entry(DBusMessageIter *dict, const char *key, const char *text)
     assert_true(dbus_message_iter_close_container(dict, &entry));
 }
 
-/* A call with one argument of that type (0: none), and a dictionary of one entry (key NULL: empty). */
+/* A call with one argument of that type (0: none), and a dictionary of one entry (key NULL: empty).
+ */
 static DBusMessage *call_with_dict(const char *method, int type, const void *argument,
                                    const char *key, const char *text)
 {
@@ -197,9 +203,8 @@ static const char *look_up(DBusMessage *reply, const char *key)
 
 static uint64_t request(struct scene *scene, DBusConnection *person, const char *account)
 {
-    CLEANUP_MESSAGE DBusMessage *reply =
-        send_call(scene, person,
-                  call_with_dict("Request", DBUS_TYPE_STRING, &account, "reason", "a test"));
+    CLEANUP_MESSAGE DBusMessage *reply = send_call(
+        scene, person, call_with_dict("Request", DBUS_TYPE_STRING, &account, "reason", "a test"));
     dbus_uint64_t id = 0;
 
     assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT64, &id, DBUS_TYPE_INVALID));
@@ -240,13 +245,13 @@ static void test_request_and_approve(void **state)
     assert_string_equal(look_up(seen, "state"), "pending");
     denied = get(scene, mallory, id);
     assert_error(denied, "org.pamcheckout.Error.NotPermitted");
-    own = send_call(scene, alice,
-                    call_with_dict("Approve", DBUS_TYPE_UINT64, &id, "digest",
-                                   look_up(seen, "digest")));
+    own = send_call(
+        scene, alice,
+        call_with_dict("Approve", DBUS_TYPE_UINT64, &id, "digest", look_up(seen, "digest")));
     assert_int_equal(dbus_message_get_type(own), DBUS_MESSAGE_TYPE_ERROR);
-    approved = send_call(scene, bob,
-                         call_with_dict("Approve", DBUS_TYPE_UINT64, &id, "digest",
-                                        look_up(seen, "digest")));
+    approved = send_call(
+        scene, bob,
+        call_with_dict("Approve", DBUS_TYPE_UINT64, &id, "digest", look_up(seen, "digest")));
     assert_int_equal(dbus_message_get_type(approved), DBUS_MESSAGE_TYPE_METHOD_RETURN);
     now = get(scene, alice, id);
     assert_string_equal(look_up(now, "state"), "active");
@@ -393,8 +398,8 @@ static void test_free_with_pending(void **state)
     assert_int_equal(scene->lost, 0);
 }
 
-/* A reply that mallory made up for the broker's question who she is: uid 0. The question and a hundred
- * such replies are in the broker's queue before it has asked. */
+/* A reply that mallory made up for the broker's question who she is: uid 0. The question and a
+ * hundred such replies are in the broker's queue before it has asked. */
 static void test_forged_credentials(void **state)
 {
     struct scene *scene = *state;
@@ -543,9 +548,8 @@ static void test_second_broker(void **state)
     struct people_server *second = NULL;
     struct error error = {0};
 
-    assert_int_equal(people_server_new(&scene->stage->bus, scene->address, on_lost, scene, &second,
-                                       &error),
-                     0);
+    assert_int_equal(
+        people_server_new(&scene->stage->bus, scene->address, on_lost, scene, &second, &error), 0);
     assert_int_equal(people_server_open(second, &error), ERROR_STORAGE_FAILED);
     assert_non_null(strstr(error.text, "another broker"));
     second = people_server_free(second);
@@ -646,7 +650,8 @@ static void test_no_reply(void **state)
     stage_hang_up(alice);
 }
 
-/* Who never listens, nor waits for an answer, has only so many calls kept, and the broker goes on. */
+/* Who never listens, nor waits for an answer, has only so many calls kept, and the broker goes on.
+ */
 static void test_flood(void **state)
 {
     enum { MANY = 5000 };

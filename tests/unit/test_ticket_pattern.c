@@ -61,8 +61,8 @@ static void test_gives_up(void **state)
 
 static void test_refuses(void **state)
 {
-    static const char *const wrong[] = {"(", "[", "*", "x{2,1}", "\\C", "((a{999}){999}){999}",
-                                        "\xff", "(?<=a+)b"};
+    static const char *const wrong[] = {
+        "(", "[", "*", "x{2,1}", "\\C", "((a{999}){999}){999}", "\xff", "(?<=a+)b"};
     CLEANUP(cleanup_ticket_pattern) struct ticket_pattern *pattern = NULL;
     char longer[TICKET_PATTERN_MAX + 2], deep[81], problem[64];
 
@@ -85,8 +85,10 @@ static void test_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fits_the_whole_ticket), cmocka_unit_test(test_alternatives_stay_inside),
-        cmocka_unit_test(test_characters_are_not_bytes), cmocka_unit_test(test_gives_up),
+        cmocka_unit_test(test_fits_the_whole_ticket),
+        cmocka_unit_test(test_alternatives_stay_inside),
+        cmocka_unit_test(test_characters_are_not_bytes),
+        cmocka_unit_test(test_gives_up),
         cmocka_unit_test(test_refuses),
     };
 

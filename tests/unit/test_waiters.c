@@ -55,25 +55,23 @@ static void on_wake(bool timed_out, void *userdata)
         sleeper->cancels->waiter = NULL;
     }
     if (sleeper->adds_to)
-        assert_int_equal(waiters_add(sleeper->adds_to->waiters, 99, 3600, on_wake, sleeper,
-                                     &sleeper->waiter),
-                         0);
+        assert_int_equal(
+            waiters_add(sleeper->adds_to->waiters, 99, 3600, on_wake, sleeper, &sleeper->waiter),
+            0);
 }
 
 static void add(struct scene *scene, struct sleeper *sleeper, uint64_t id, uint64_t seconds)
 {
-    assert_int_equal(
-        waiters_add(scene->waiters, id, seconds, on_wake, sleeper, &sleeper->waiter), 0);
+    assert_int_equal(waiters_add(scene->waiters, id, seconds, on_wake, sleeper, &sleeper->waiter),
+                     0);
 }
 
 static void tell(struct scene *scene, enum event_kind kind, uint64_t id, enum checkout_state old,
                  enum checkout_state new)
 {
     struct checkout checkout = {.id = id, .state = new};
-    struct event event = {.kind = kind,
-                          .checkout = id ? &checkout : NULL,
-                          .state_old = old,
-                          .state_new = new};
+    struct event event = {
+        .kind = kind, .checkout = id ? &checkout : NULL, .state_old = old, .state_new = new};
 
     waiters_sink(&event, scene->waiters);
 }
@@ -260,8 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_decision_wakes_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_end_wakes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_changes_nothing_wakes_nobody, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_changes_nothing_wakes_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_wakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_decision_and_time_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled_is_not_woken, set_up, tear_down),
