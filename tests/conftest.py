@@ -80,13 +80,15 @@ def host(private_machine):
     log, before = machine.broker.log, machine.broker.log.stat().st_size
     yield machine
     try:
+        # One that has not begun is ended by the signal itself.
+        ready = machine.broker and machine.broker.is_ready
         status = machine.stop_broker()
         with log.open("rb") as output:
             output.seek(before)
             said = output.read().decode(errors="replace")
         print(said)
         assert not any(finding in said for finding in FINDINGS), said
-        assert status in (0, None), f"the broker ended with {status}"
+        assert status == 0 or not ready, f"the broker ended with {status}"
     finally:
         machine.forget()
         if not machine.bus.is_ready:
