@@ -64,6 +64,10 @@ static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
     int r;
 
     view_block(&decision->cli->output, terminal, checkout, VIEW_DECISION);
+    /* What was typed before the question was there answers something else; what comes after it counts,
+     * however fast. */
+    (void)fflush(terminal);
+    tcflush(STDIN_FILENO, TCIFLUSH);
     output_part(&decision->cli->output, terminal, COLOUR_BOLD, "Approve request %" PRIu64 "? [y/N]",
                 id);
     output_part(&decision->cli->output, terminal, COLOUR_NONE, " ");
@@ -72,8 +76,6 @@ static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
     if (fflush(terminal) != 0 || ferror(terminal) || decision->cli->output.error)
         return failure_set(failure, EXIT_REFUSED, "NotShown",
                            "the request could not be shown on the terminal; it was not approved");
-    /* What was typed before the question was seen answers something else. */
-    tcflush(STDIN_FILENO, TCIFLUSH);
     r = read_answer(decision, &yes, failure);
     if (r != 0) {
         fputc('\n', terminal);
