@@ -151,6 +151,7 @@ class Arena:
         for name in (*APPROVERS, ADMINISTRATOR):
             self.clients[name].be(host.actor(name).uid)
         self._racers = deque((number, 0) for number in range(RACERS))
+        self._turn = {}                # whose turn it is in each role
         self.person = {}
         self._checked = 0              # audit records
         self._hash = bytes(32)
@@ -164,11 +165,13 @@ class Arena:
 
     def next_person(self, role):
         """Lets the client be somebody who has not asked for anything lately."""
+        if role in self._turn:  # who has just asked counts from now, not from when the turn began
+            self._racers.append((self._turn[role], time.monotonic()))
         number, last = self._racers.popleft()
         left = last + ROUND_SECONDS - time.monotonic()
         if last and left > 0:
             time.sleep(left)
-        self._racers.append((number, time.monotonic()))
+        self._turn[role] = number
         self.clients[role].be(RACERS_UID + number)
         self.person[role] = f"racer{number:03}"
 
