@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "audit_number.h"
 #include "cleanup.h"
 #include "text.h"
 
@@ -147,31 +148,6 @@ static bool is_called_by_root(const struct gate1_login *wire)
     return is_local_root(wire->person);
 }
 
-/* One number of the kernel's audit. Returns 1 and the number, 0 where the kernel has no audit, or a
- * negative errno. */
-static int read_audit_number(const char *path, uint32_t *ret_number)
-{
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char text[16] = "", *end = NULL;
-    unsigned long number;
-    ssize_t length;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    do
-        length = read(fd, text, sizeof(text) - 1);
-    while (length < 0 && errno == EINTR);
-    if (length < 0)
-        return -errno;
-    text[length] = '\0';
-    errno = 0;
-    number = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number > UINT32_MAX)
-        return -EBADMSG;
-    *ret_number = (uint32_t)number;
-    return 1;
-}
-
 /* Which process it is. Not by getuid(): sudo and su change it on the way, each in its own phase.
  * AT_UID (getauxval(3)) is the real uid that the kernel saw when the program was started. */
 static void read_process(struct gate1_login *wire)
@@ -188,18 +164,19 @@ static int read_audit(struct gate1_login *wire, struct error *error)
 {
     int r;
 
-    r = read_audit_number("/proc/self/loginuid", &wire->loginuid);
-    if (r < 0)
+    /* -ENOENT: a kernel without audit. */
+    r = audit_number_read("/proc/self/loginuid", &wire->loginuid);
+    if (r < 0 && r != -ENOENT)
         return error_set(error, ERROR_STORAGE_FAILED, "/proc/self/loginuid cannot be read (%s)",
                          strerrordesc_np(-r));
-    if (r > 0)
+    if (r == 0)
         wire->has |= GATE1_LOGIN_HAS_LOGINUID;
 
-    r = read_audit_number("/proc/self/sessionid", &wire->audit_session);
-    if (r < 0)
+    r = audit_number_read("/proc/self/sessionid", &wire->audit_session);
+    if (r < 0 && r != -ENOENT)
         return error_set(error, ERROR_STORAGE_FAILED, "/proc/self/sessionid cannot be read (%s)",
                          strerrordesc_np(-r));
-    if (r > 0 && wire->audit_session != UINT32_MAX)
+    if (r == 0 && wire->audit_session != UINT32_MAX)
         wire->has |= GATE1_LOGIN_HAS_AUDIT_SESSION;
     return 0;
 }

@@ -2,10 +2,10 @@
 #include "bus/caller.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "audit_number.h"
 #include "caps.h"
 
 static void fail(struct call *call, const char *why)
@@ -16,28 +16,12 @@ static void fail(struct call *call, const char *why)
     call_finish(call, &error);
 }
 
-/* proc(5): /proc/PID/loginuid, a decimal number without a newline. */
 static int read_loginuid(uint32_t pid, uint32_t *ret_loginuid)
 {
-    char path[32], text[16], *end;
-    CLEANUP_CLOSE int fd = -1;
-    unsigned long value;
-    ssize_t n;
+    char path[32];
 
     (void)snprintf(path, sizeof(path), "/proc/%u/loginuid", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    n = read(fd, text, sizeof(text) - 1);
-    if (n <= 0)
-        return n < 0 ? -errno : -EIO;
-    text[n] = '\0';
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno || end == text || (*end && *end != '\n') || value > UINT32_MAX)
-        return -EIO;
-    *ret_loginuid = (uint32_t)value;
-    return 0;
+    return audit_number_read(path, ret_loginuid);
 }
 
 /* Reads what we need of GetConnectionCredentials' a{sv}; other keys are the bus's own business. */
