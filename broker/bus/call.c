@@ -207,18 +207,31 @@ enum call_progress call_reply(struct call *call, int first_type, ...)
     return call_reply_message(call, appended ? reply : NULL);
 }
 
-static enum call_progress reply_named_error(struct call *call, const char *name, const char *text)
+static DBusHandlerResult reply_error_to(DBusConnection *connection, DBusMessage *message,
+                                        const char *name, const char *text)
 {
-    CLEANUP_MESSAGE DBusMessage *reply = dbus_message_new_error(call->message, name, text);
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
 
-    return call_reply_message(call, reply);
+    if (!dbus_message_get_no_reply(message)) {
+        reply = dbus_message_new_error(message, name, text);
+        if (reply)
+            (void)dbus_connection_send(connection, reply, NULL);
+    }
+    return DBUS_HANDLER_RESULT_HANDLED;
+}
+
+DBusHandlerResult call_refuse(DBusConnection *connection, DBusMessage *message,
+                              const struct error *error)
+{
+    /* libdbus aborts on a text that is not UTF-8. */
+    return reply_error_to(connection, message, error_dbus_name(error->code),
+                          dbus_validate_utf8(error->text, NULL) ? error->text : "refused");
 }
 
 enum call_progress call_reply_error(struct call *call, const struct error *error)
 {
-    /* libdbus aborts on a text that is not UTF-8. */
-    return reply_named_error(call, error_dbus_name(error->code),
-                             dbus_validate_utf8(error->text, NULL) ? error->text : "refused");
+    (void)call_refuse(call->connection, call->message, error);
+    return CALL_ANSWERED;
 }
 
 enum call_progress call_reply_result(struct call *call, int result, const struct error *error)
@@ -238,19 +251,6 @@ void call_finish(struct call *call, const struct error *error)
 }
 
 /* ---- dispatch ---- */
-
-static DBusHandlerResult reply_error_to(DBusConnection *connection, DBusMessage *message,
-                                        const char *name, const char *text)
-{
-    CLEANUP_MESSAGE DBusMessage *reply = NULL;
-
-    if (!dbus_message_get_no_reply(message)) {
-        reply = dbus_message_new_error(message, name, text);
-        if (reply)
-            (void)dbus_connection_send(connection, reply, NULL);
-    }
-    return DBUS_HANDLER_RESULT_HANDLED;
-}
 
 static DBusHandlerResult introspect(const struct interface *interface, DBusConnection *connection,
                                     DBusMessage *message)
@@ -299,7 +299,7 @@ DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interfa
     if (!dbus_message_has_signature(message, method->in)) {
         error_set(&error, ERROR_INVALID_ARGUMENT, "%s takes (%s), not (%s)", method->name,
                   method->in, dbus_message_get_signature(message));
-        return reply_error_to(connection, message, error_dbus_name(error.code), error.text);
+        return call_refuse(connection, message, &error);
     }
     call = calloc(1, sizeof(*call));
     if (!call)

@@ -77,6 +77,10 @@ struct call {
 DBusHandlerResult call_dispatch(struct bus *bus, const struct interface *interface,
                                 DBusConnection *connection, DBusMessage *message, void *origin);
 
+/* Answers a message of which no call was made, unless nobody waits for an answer. */
+DBusHandlerResult call_refuse(DBusConnection *connection, DBusMessage *message,
+                              const struct error *error);
+
 /* Runs the step until it is answered or parked. The call may be gone afterwards. */
 void call_run(struct call *call, call_step step);
 void call_continue(struct call *call);

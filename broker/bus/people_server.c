@@ -57,22 +57,11 @@ static bool is_too_many(const struct people_server *server, DBusMessage *message
                 LIMIT_CALLS_CONNECTION);
 }
 
-static void refuse(struct people_server *server, DBusMessage *message)
-{
-    CLEANUP_MESSAGE DBusMessage *reply = NULL;
-
-    if (dbus_message_get_no_reply(message))
-        return;
-    reply = dbus_message_new_error(message, error_dbus_name(ERROR_LIMIT_REACHED),
-                                   "too many calls are under way: wait for an answer first");
-    if (reply)
-        (void)dbus_connection_send(server->connection, reply, NULL);
-}
-
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
                                     void *userdata)
 {
     struct people_server *server = userdata;
+    struct error error;
 
     if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected") ||
         is_name_lost(message)) {
@@ -82,8 +71,9 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         return DBUS_HANDLER_RESULT_HANDLED;
     }
     if (is_too_many(server, message)) {
-        refuse(server, message);
-        return DBUS_HANDLER_RESULT_HANDLED;
+        error_set(&error, ERROR_LIMIT_REACHED,
+                  "too many calls are under way: wait for an answer first");
+        return call_refuse(connection, message, &error);
     }
     return call_dispatch(server->bus, &broker1_interface, connection, message, server);
 }

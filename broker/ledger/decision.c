@@ -366,8 +366,8 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     struct approvers approvers;
     const char *term;
     int r = ledger_identify(caller, roster, &granter, error);
-    int person_r = request_find_user(roster, person_name, &person, error);
-    int account_r = request_find_user(roster, request->account, &account, error);
+    int person_r = request_find_user(roster, person_name, false, &person, error);
+    int account_r = request_find_user(roster, request->account, false, &account, error);
 
     if (r == -EAGAIN || person_r == -EAGAIN || account_r == -EAGAIN)
         return -EAGAIN;
@@ -450,21 +450,32 @@ int ledger_deny(struct ledger *ledger, uint64_t id, const char *reason, const st
     return ledger_commit(ledger, &change, 1, now, error);
 }
 
+/* Loads one that somebody wants to end: what is wrong elsewhere, so that time could not do all its
+ * work, is no hindrance here. */
+static int load_to_end(struct ledger *ledger, uint64_t id, const struct caller *caller,
+                       struct roster *roster, const struct moment *now,
+                       const struct identity **ret_person, struct checkout **ret_checkout,
+                       struct error *error)
+{
+    struct error ignored;
+    int r = ledger_identify(caller, roster, ret_person, error);
+
+    if (r != 0)
+        return r;
+    (void)ledger_tick(ledger, now, &ignored);
+    return ledger_load(ledger, id, ret_checkout, error);
+}
+
 /* Cancel and check-in: what the person does with their own. */
 static int give_up(struct ledger *ledger, uint64_t id, const struct caller *caller, bool pending,
                    struct roster *roster, const struct moment *now, struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
-    struct error ignored;
     struct change change = {.kind = pending ? EVENT_CANCELLED : EVENT_RETURNED,
                             .life = pending ? LIFE_CANCELLED : LIFE_RETURNED};
-    int r = ledger_identify(caller, roster, &person, error);
+    int r = load_to_end(ledger, id, caller, roster, now, &person, &checkout, error);
 
-    if (r == 0) {
-        (void)ledger_tick(ledger, now, &ignored); /* what is wrong elsewhere is no hindrance here */
-        r = ledger_load(ledger, id, &checkout, error);
-    }
     if (r != 0)
         return r;
     if (checkout->person_uid != caller->uid)
@@ -508,13 +519,8 @@ int ledger_revoke(struct ledger *ledger, uint64_t id, const char *reason,
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     const struct identity *person = NULL;
-    struct error ignored;
-    int r = ledger_identify(caller, roster, &person, error);
+    int r = load_to_end(ledger, id, caller, roster, now, &person, &checkout, error);
 
-    if (r == 0) {
-        (void)ledger_tick(ledger, now, &ignored); /* what is wrong elsewhere is no hindrance here */
-        r = ledger_load(ledger, id, &checkout, error);
-    }
     if (r != 0)
         return r;
     /* Taking away is open to more than giving: root and administrators too, and for oneself too. */

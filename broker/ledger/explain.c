@@ -69,22 +69,15 @@ int ledger_explain(struct ledger *ledger, const struct explain_request *request,
 {
     CLEANUP_POLICY_SET struct policy_set *past = NULL;
     const struct identity *asker = NULL, *person = NULL, *account = NULL;
+    /* Who asks comes last: of several refusals the last one's sentence is told. */
+    int account_r = request_find_user(roster, request->account, false, &account, error);
+    int person_r = request_find_user(roster, request->person, true, &person, error);
     int r = ledger_identify(caller, roster, &asker, error);
-    int person_r = roster_user(roster, request->person, true, &person);
-    int account_r = request_find_user(roster, request->account, &account, error);
 
     if (r == -EAGAIN || person_r == -EAGAIN || account_r == -EAGAIN)
         return -EAGAIN;
-    if (r != 0)
-        return r;
-    if (person_r < 0)
-        return error_set(error, person_r == -ENOENT ? ERROR_NOT_FOUND : ERROR_POLICY_REFUSED,
-                         person_r == -ENOENT
-                             ? "there is no user %s on this host"
-                             : "the name service did not say in time who %s is: try again",
-                         request->person);
-    if (account_r != 0)
-        return account_r;
+    if (r != 0 || person_r != 0 || account_r != 0)
+        return r ? r : person_r ? person_r : account_r;
     if (person->uid != asker->uid && !ledger_sees_all(ledger, asker))
         return error_set(error, ERROR_NOT_PERMITTED,
                          "you may ask about yourself; about others root, administrators and "

@@ -144,9 +144,10 @@ int request_decide(struct ledger *ledger, const struct request *request,
                    struct roster *roster, const struct moment *now,
                    const struct policy **ret_policy, struct error *error);
 
-/* A person or account by name: 0, -EAGAIN, or ERROR_NOT_FOUND and the like. */
-int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
-                      struct error *error);
+/* A person or account by name, with groups if asked: 0, -EAGAIN, or ERROR_NOT_FOUND and the like.
+ * With several, a later one's refusal overwrites the sentence of an earlier one. */
+int request_find_user(struct roster *roster, const char *name, bool groups,
+                      const struct identity **ret_user, struct error *error);
 
 /* The quorum of an extension is reached: moves the end of the check-out that it extends, which is
  * handed over in *ret_extended and must live until the commit. */

@@ -247,10 +247,10 @@ int ledger_identify(const struct caller *caller, struct roster *roster,
                      (unsigned)caller->uid);
 }
 
-int request_find_user(struct roster *roster, const char *name, const struct identity **ret_user,
-                      struct error *error)
+int request_find_user(struct roster *roster, const char *name, bool groups,
+                      const struct identity **ret_user, struct error *error)
 {
-    int r = roster_user(roster, name, false, ret_user);
+    int r = roster_user(roster, name, groups, ret_user);
 
     if (r == 0 || r == -EAGAIN)
         return r;
@@ -374,7 +374,7 @@ int ledger_request(struct ledger *ledger, const struct request *request,
     const struct checkout *same;
     struct draft draft;
     int r = ledger_identify(caller, roster, &person, error);
-    int account_r = request_find_user(roster, request->account, &account, error);
+    int account_r = request_find_user(roster, request->account, false, &account, error);
 
     if (r == -EAGAIN || account_r == -EAGAIN)
         return -EAGAIN;
