@@ -423,6 +423,7 @@ void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
 
 static void begin(struct call *call, call_step step)
 {
+    call->queue = NAMES_PEOPLE;
     call_count(call, &call->bus->counts.total);
     call_count(call, count_of_sender(call->bus, dbus_message_get_sender(call->message)));
     caller_find(call, step);
