@@ -72,6 +72,7 @@ struct call {
     const struct interface_method *method;
     call_step step;
     struct roster roster;
+    enum names_queue queue;
     struct names_lookup *lookup;
     DBusPendingCall *credentials; /* people: the question who it is */
     struct caller caller;         /* people */

@@ -699,6 +699,17 @@ static bool has_all_known(void *userdata)
     return n >= LIMIT_CALLS_PERSON;
 }
 
+static void on_door_names(const struct names_item *items, struct names_result *results,
+                          size_t count, void *userdata)
+{
+    *(int *)userdata = results[0].error;
+}
+
+static bool is_answered(void *userdata)
+{
+    return *(int *)userdata <= 0;
+}
+
 /* The same person on many connections. */
 static void test_flood_on_many_connections(void **state)
 {
@@ -709,6 +720,7 @@ static void test_flood_on_many_connections(void **state)
     const char *hanging = "hangs-person", *account = "root";
     size_t kept = 0;
     struct call *call;
+    int door = 1;
 
     for (size_t i = 0; i < CONNECTIONS; i++) {
         connections[i] = come(scene, BOB);
@@ -729,6 +741,13 @@ static void test_flood_on_many_connections(void **state)
     LIST_FOREACH(call, &scene->stage->bus.calls, link)
     kept++;
     assert_int_equal(kept, LIMIT_CALLS_PERSON);
+    /* They all hang in the name service, and a door's look-up is answered. */
+    assert_int_equal(names_look_up(scene->stage->names, NAMES_DOORS,
+                                   &(struct names_item){.kind = NAMES_USER, .name = "root"}, 1,
+                                   on_door_names, &door, NULL),
+                     0);
+    stage_until(scene->stage, is_answered, &door, NULL, 0);
+    assert_int_equal(door, 0);
     connections[CONNECTIONS] = come(scene, BOB);
     answer = get(scene, connections[CONNECTIONS], 999999);
     assert_error(answer, "org.pamcheckout.Error.LimitReached");
