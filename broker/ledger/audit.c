@@ -31,12 +31,27 @@ static int add_checkout(json_t *record, const struct change *change, enum checko
                                    : canonical_add_text(record, "state_old", state_name(state_old));
 }
 
-/* Where it happened: at a door now, or where the request was filed. */
+static int add_session(json_t *record, const struct session *session)
+{
+    return canonical_add_text(record, "session", session->session) < 0 ||
+                   canonical_add_text(record, "unit", session->unit) < 0 ||
+                   add_uid(record, "audit_session", session->audit_session) < 0 ||
+                   canonical_add_text(record, "door", session->door) < 0 ||
+                   canonical_add_text(record, "service", session->service) < 0 ||
+                   canonical_add_text(record, "tty", session->tty) < 0 ||
+                   canonical_add_text(record, "rhost", session->rhost) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+/* Where it happened: in a session, at a door now, or where the request was filed. */
 static int add_place(json_t *record, const struct change *change)
 {
     const struct login *login = change->login;
     const struct checkout *checkout = change->checkout;
 
+    if (change->session)
+        return add_session(record, change->session);
     if (login) {
         if (canonical_add_text(record, "door", door_name(login->door)) < 0 ||
             canonical_add_text(record, "service", login->service) < 0 ||
@@ -96,7 +111,6 @@ int audit_record(const struct ledger *ledger, const struct change *change,
         canonical_add_text(record, "reason", reason_of(change)) < 0 ||
         add_checkout(record, change, state_old) < 0 || add_place(record, change) < 0 ||
         add_actor(record, change->actor) < 0 ||
-        (change->session && canonical_add_text(record, "session", change->session->session) < 0) ||
         (change->decision && canonical_add_text(record, "term", change->decision->term) < 0))
         return -ENOMEM;
     text = canonical_text(record);

@@ -11,14 +11,10 @@
 
 #include "store/reserve.h"
 #include "store/rows.h"
+#include "store/schema.h"
 
-#define SCHEMA_VERSION 1
 #define APPLICATION_ID                                                                             \
     0x70616d63 /* "pamc", so that file(1) and we can tell it from another database */
-
-static const char schema[] =
-#include "schema.sql.h"
-    ;
 
 /* In a statement's text {TABLE} stands for the table's columns and {TABLE?} for as many parameters.
  */
@@ -39,10 +35,19 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_INSERT_DECISION] =
         "INSERT INTO decision (checkout, {decision}) VALUES (?, {decision?})",
     [STATEMENT_INSERT_SESSION] = "INSERT INTO session ({session}) VALUES ({session?})",
-    [STATEMENT_CLOSE_SESSION] = "UPDATE session SET closed = ?2 WHERE session = ?1 AND closed = 0",
+    [STATEMENT_CLOSE_SESSION] = "UPDATE session SET closed = ?2, how = ifnull(how, ?3)"
+                                " WHERE session = ?1 AND closed = 0",
+    [STATEMENT_MARK_SESSION] = "UPDATE session SET how = ?2 WHERE session = ?1",
+    [STATEMENT_PLACE_SESSION] =
+        "UPDATE session SET unit = ?2, cgroup = ?3, audit_session = ?4 WHERE session = ?1",
+    [STATEMENT_GET_SESSION] = "SELECT {session} FROM session WHERE session = ?1",
     [STATEMENT_FIND_SESSION] = "SELECT {session} FROM session WHERE pid = ?1 AND service = ?2"
                                " AND closed = 0 ORDER BY rowid DESC LIMIT 1",
+    [STATEMENT_PROCESS_SESSION] = "SELECT {session} FROM session WHERE pid = ?1 AND start_time = ?2"
+                                  " AND boot_id = ?3 AND closed = 0 ORDER BY rowid DESC LIMIT 1",
     [STATEMENT_SESSIONS_OF] = "SELECT {session} FROM session WHERE checkout = ?1 ORDER BY rowid",
+    [STATEMENT_OPEN_SESSIONS] = "SELECT {session} FROM session WHERE closed = 0 AND opened >= 0"
+                                " ORDER BY opened",
     [STATEMENT_APPEND_AUDIT] = "INSERT INTO audit (seq, time, event, checkout, record, hash)"
                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [STATEMENT_GET_CHECKOUT] = "SELECT id, {checkout} FROM checkout WHERE id = ?1",
@@ -342,14 +347,15 @@ static int create(const char *path, const char *directory)
     r = open_database(store, draft);
     if (r < 0)
         return r;
-    setup =
-        sqlite3_mprintf("PRAGMA application_id = %d; BEGIN; %s PRAGMA user_version = %d; COMMIT;"
-                        "PRAGMA wal_checkpoint(TRUNCATE);",
-                        APPLICATION_ID, schema, SCHEMA_VERSION);
+    setup = sqlite3_mprintf("PRAGMA application_id = %d", APPLICATION_ID);
     if (!setup)
         return -ENOMEM;
     r = execute(store, setup);
     sqlite3_free(setup);
+    if (r == 0)
+        r = schema_bring(store->database, 0);
+    if (r == 0)
+        r = execute(store, "PRAGMA wal_checkpoint(TRUNCATE)");
     if (r < 0)
         return r;
     store = store_free(store);
@@ -441,7 +447,8 @@ static int check_file(const char *path, const char *directory, bool *ret_exists,
     return check_header(path, error);
 }
 
-static int check_database(struct store *store, const char *path, struct error *error)
+static int check_database(struct store *store, const char *path, int64_t *ret_version,
+                          struct error *error)
 {
     int64_t application = 0, version = 0;
     sqlite3_stmt *check = NULL;
@@ -461,7 +468,23 @@ static int check_database(struct store *store, const char *path, struct error *e
             sqlite3_step(check) == SQLITE_ROW &&
             strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
     sqlite3_finalize(check);
-    return sound ? 0 : refuse(error, path, "is damaged");
+    if (!sound)
+        return refuse(error, path, "is damaged");
+    *ret_version = version;
+    return 0;
+}
+
+/* An older ledger is brought to this version, whole or not at all. */
+static int migrate(struct store *store, const char *path, int64_t version, struct error *error)
+{
+    if (schema_bring(store->database, version) == 0)
+        return 0;
+    return error_set(
+        error, ERROR_STORAGE_FAILED,
+        "the ledger %s is of version %lld and could not be brought to version %d (%s); "
+        "it was left as it is: mend that, or restore it from a backup, then start the "
+        "broker again",
+        path, (long long)version, SCHEMA_VERSION, sqlite3_errmsg(store->database));
 }
 
 /* Reads the chain's head and proves that it belongs to its record and the one before. */
@@ -515,6 +538,7 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
     CLEANUP(cleanup_store) struct store *store = new_store();
     CLEANUP_FREE char *copy = strdup(path);
     const char *directory = copy ? dirname(copy) : NULL;
+    int64_t version = 0;
     bool exists;
     int r;
 
@@ -533,7 +557,9 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
     }
     if (open_database(store, path) < 0)
         return refuse(error, path, store->database ? store_problem(store) : "cannot be opened");
-    r = check_database(store, path, error);
+    r = check_database(store, path, &version, error);
+    if (r == 0)
+        r = migrate(store, path, version, error);
     if (r == 0)
         r = read_head(store, path, error);
     if (r != 0)

@@ -51,7 +51,7 @@ static const char *const record_keys[] = {
     "actor",  "actor_uid",  "actor_loginuid", "state_old",   "state_new",
     "reason", "ticket",     "door",           "service",     "tty",
     "rhost",  "session",    "boot_id",        "policy",      "policy_digest",
-    "term"};
+    "term",   "unit",       "audit_session"};
 
 static const struct {
     const char *event, *from, *to; /* "": no state is said; "*": the same one before and after */
@@ -72,7 +72,8 @@ static const struct {
     {"revoked", "active", "revoked"},
     {"expired", "approved", "expired"},
     {"expired", "active", "expired"},
-    {"session-opened", "active", "active"},
+    {"session-opened", "*", "*"}, /* root goes on even from a session that is being ended */
+    {"session-placed", "*", "*"},
     {"session-closed", "*", "*"},
     {"session-killed", "*", "*"},
     {"session-survived", "*", "*"},

@@ -381,13 +381,13 @@ static void test_version(void **state)
     struct place *place = *state;
 
     make_ledger(place);
-    scene_tamper(place->path, "PRAGMA user_version = 2");
+    scene_tamper(place->path, "PRAGMA user_version = 3");
     assert_refused(place, "newer");
     scene_tamper(place->path, "PRAGMA user_version = 0");
     assert_refused(place, "no version");
     scene_tamper(place->path, "PRAGMA user_version = -1");
     assert_refused(place, "no version");
-    scene_tamper(place->path, "PRAGMA user_version = 1");
+    scene_tamper(place->path, "PRAGMA user_version = 2");
     store_free(open_new(place));
 }
 
