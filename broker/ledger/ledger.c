@@ -403,13 +403,14 @@ bool checkout_starts_now(const struct checkout *checkout, const struct moment *n
 static int carry_over(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
                       struct error *error)
 {
+    struct change change = {.kind = EVENT_CARRIED_OVER, .life = LIFE_CARRIED, .checkout = checkout};
+
     if (checkout->start)
         checkout->end_boot = boot_at(checkout->end, now);
     else if (checkout->use_by)
         checkout->end_boot = boot_at(checkout->use_by, now);
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
-    return ledger_storage_error(
-        ledger, store_update_checkout(ledger->store, checkout, checkout->state), error);
+    return ledger_commit(ledger, &change, 1, now, error);
 }
 
 static int expire(struct ledger *ledger, struct checkout *checkout, const char *reason,

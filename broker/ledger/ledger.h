@@ -238,6 +238,25 @@ int ledger_list_sessions(struct ledger *ledger, const struct session_filter *fil
                          const struct caller *caller, struct roster *roster,
                          struct sessions *ret_sessions, struct error *error);
 
+/* Audit records in order, from behind `after`: for root, administrators and auditors. A page is
+ * bounded by bytes too, and may be shorter than what is left. The caller clears it. */
+int ledger_audit(struct ledger *ledger, uint64_t after, size_t limit, const struct caller *caller,
+                 struct roster *roster, struct trail *ret_trail, struct error *error);
+
+/* The same of one check-out, for whoever may see that. */
+int ledger_trail(struct ledger *ledger, uint64_t id, uint64_t after, size_t limit,
+                 const struct caller *caller, struct roster *roster, struct trail *ret_trail,
+                 struct error *error);
+
+/* Rows as they are stored, for whoever verifies: as ledger_audit(). */
+int ledger_rows(struct ledger *ledger, enum trail_table table, uint64_t after, size_t limit,
+                const struct caller *caller, struct roster *roster, struct trail *ret_trail,
+                struct error *error);
+
+/* The policies of that digest: the same people. The caller frees. */
+int ledger_policy_text(struct ledger *ledger, const char *digest, const struct caller *caller,
+                       struct roster *roster, char **ret_text, struct error *error);
+
 /* Is that request pending, and may this person, whose groups are known, decide about it and has not
  * yet? */
 bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity *person);

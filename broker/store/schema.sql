@@ -1,5 +1,5 @@
 -- Version 1. STRICT tables: a value of another type than its column's is an error, not a guess.
--- Nothing is ever deleted. A file a version: a ledger of an older one runs those after its own.
+-- Nothing is ever deleted.
 
 CREATE TABLE checkout (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
