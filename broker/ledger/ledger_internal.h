@@ -41,7 +41,8 @@ struct change {
     const struct actor *actor;          /* NULL: time or the broker */
     const char *reason;                 /* of this step; NULL: none */
     const struct decision *decision;    /* stored with it; NULL: none */
-    const struct session *session;      /* opened or closed with it, by kind; NULL: none */
+    const struct session *session;      /* opened, placed or closed with it, by kind; NULL: none */
+    const char *how;                    /* a session ends: SESSION_CLOSED and so on */
     const struct login *login;          /* where it happened at a door; NULL: elsewhere */
     const char *policy, *policy_digest; /* where no check-out says it */
     const char *quorum;  /* of an approval: who has filled which terms (quorum_evidence) */
