@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A newer package comes in while people come and go."""
 
+import contextlib
+import sqlite3
+from pathlib import Path
+
 from host.login import Login
 from host.package import apt, gate_sudo
 
@@ -73,4 +77,28 @@ def test_a_module_that_is_missing(gated, package, changed_package, console):
     assert gated.actor("carol").run(["sudo", "-u", "oracle", "id", "-un"]).stdout == "oracle\n"
     console(gated)
     upgrade(gated, package)
+    assert alice.run(["sudo", "id", "-u"]).stdout == "0\n"
+
+
+def test_a_ledger_of_the_first_schema(installed, tmp_path):
+    """Its check-outs and its chain are those of before; what it could not know is added."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+        ledger.executescript(Path(__file__).with_name("ledger-1.sql").read_text())
+        trail = ledger.execute("SELECT seq, record, hash FROM audit ORDER BY seq").fetchall()
+    assert len(trail) == 20
+    installed.shell(f"systemctl stop {GATE} {BROKER}; rm /var/lib/pam-checkout/*")
+    installed.copy(tmp_path / "ledger.db", "/var/lib/pam-checkout/ledger.db", 0o600,
+                   "pam-checkout:pam-checkout")
+    installed.nsenter(["systemctl", "start", GATE, BROKER])
+    gate_sudo(installed)
+
+    assert installed.ledger("PRAGMA user_version") > [(1,)]
+    assert installed.ledger("SELECT seq, record, hash FROM audit WHERE seq <= 20 ORDER BY seq") == trail
+    alice, bob = installed.actor("alice"), installed.actor("bob")
+    # That boot is over, and with it what was checked out.
+    assert [alice.show(number)["state"] for number in (1, 2, 3)] == ["returned", "denied", "expired"]
+    assert alice.show(2)["decisions"][0]["reason"] == "say why"
+    number = alice.request("root", reason="after the upgrade")
+    assert number == 5
+    bob.approve(number)
     assert alice.run(["sudo", "id", "-u"]).stdout == "0\n"
