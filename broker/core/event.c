@@ -22,6 +22,8 @@ static const char *const event_names[EVENT_KIND_COUNT] = {
     [EVENT_POLICY_REJECTED] = "policy-rejected",
     [EVENT_BROKER_STARTED] = "broker-started",
     [EVENT_BROKER_STOPPED] = "broker-stopped",
+    [EVENT_DECISION_REFUSED] = "decision-refused",
+    [EVENT_CARRIED_OVER] = "carried-over",
     [EVENT_JOURNAL_GAP] = "journal-gap",
 };
 

@@ -33,6 +33,7 @@ enum lifecycle_event {
     LIFE_USED,     /* a door was opened with it */
     LIFE_EXTENDED, /* its end was moved by an applied extension */
     LIFE_APPLIED,  /* it was an extension and took effect */
+    LIFE_CARRIED,  /* over a restart of the host */
     LIFE_RETURNED,
     LIFE_REVOKED,
     LIFE_EXPIRED,

@@ -77,6 +77,10 @@ static const struct {
     {"session-killed", "*", "*"},
     {"session-survived", "*", "*"},
     {"door-refused", "", ""},
+    {"decision-refused", "*", "*"},
+    {"decision-refused", "", ""}, /* a grant, for which there is no check-out yet */
+    {"carried-over", "approved", "approved"},
+    {"carried-over", "active", "active"},
     {"policy-loaded", "", ""},
     {"policy-rejected", "", ""},
     {"broker-started", "", ""},

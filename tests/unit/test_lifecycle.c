@@ -43,6 +43,9 @@ static const struct {
     {STATE_ACTIVE, LIFE_USED, STATE_ACTIVE},
     {STATE_APPROVED, LIFE_EXTENDED, STATE_APPROVED},
     {STATE_ACTIVE, LIFE_EXTENDED, STATE_ACTIVE},
+    /* approved, active | reboot, where the policy says that it survives */
+    {STATE_APPROVED, LIFE_CARRIED, STATE_APPROVED},
+    {STATE_ACTIVE, LIFE_CARRIED, STATE_ACTIVE},
 };
 
 static enum checkout_state expected(enum checkout_state state, enum lifecycle_event event)
@@ -108,7 +111,8 @@ static void test_event_names(void **unused)
     static const char names[] =
         " requested decision approved denied cancelled lapsed started extended returned revoked"
         " expired session-opened session-closed session-killed session-survived door-refused"
-        " policy-loaded policy-rejected broker-started broker-stopped journal-gap ";
+        " policy-loaded policy-rejected broker-started broker-stopped decision-refused"
+        " carried-over journal-gap ";
     size_t length = 1;
 
     for (int kind = 0; kind < EVENT_KIND_COUNT; kind++) {
