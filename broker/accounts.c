@@ -77,7 +77,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     /* One that cannot be asked about now is asked about the next time. */
     if (count)
-        (void)names_look_up(accounts->names, items, count, on_names, accounts, &accounts->lookup);
+        (void)names_look_up(accounts->names, NAMES_PEOPLE, items, count, on_names, accounts,
+                            &accounts->lookup);
     r = sd_event_source_set_time_relative(source, ASK_AGAIN_USEC);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

@@ -10,6 +10,7 @@ static const char *const event_names[EVENT_KIND_COUNT] = {
     [EVENT_LAPSED] = "lapsed",
     [EVENT_STARTED] = "started",
     [EVENT_EXTENDED] = "extended",
+    [EVENT_CARRIED_OVER] = "carried-over",
     [EVENT_RETURNED] = "returned",
     [EVENT_REVOKED] = "revoked",
     [EVENT_EXPIRED] = "expired",
@@ -18,12 +19,11 @@ static const char *const event_names[EVENT_KIND_COUNT] = {
     [EVENT_SESSION_KILLED] = "session-killed",
     [EVENT_SESSION_SURVIVED] = "session-survived",
     [EVENT_DOOR_REFUSED] = "door-refused",
+    [EVENT_DECISION_REFUSED] = "decision-refused",
     [EVENT_POLICY_LOADED] = "policy-loaded",
     [EVENT_POLICY_REJECTED] = "policy-rejected",
     [EVENT_BROKER_STARTED] = "broker-started",
     [EVENT_BROKER_STOPPED] = "broker-stopped",
-    [EVENT_DECISION_REFUSED] = "decision-refused",
-    [EVENT_CARRIED_OVER] = "carried-over",
     [EVENT_JOURNAL_GAP] = "journal-gap",
 };
 

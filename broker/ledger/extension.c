@@ -5,11 +5,12 @@
 #include "ledger/ledger_internal.h"
 #include "duration.h"
 
-/* The latest end that a check-out can be given, counted from its first start. Before it starts
- * nothing is known but how long it may last. */
-static uint64_t latest_end(const struct policy *policy, const struct checkout *checkout)
+uint64_t extension_latest_end(const struct policy *policy, const struct checkout *checkout)
 {
-    return checkout->start + policy->max_duration;
+    uint64_t latest = checkout->start + policy->max_duration;
+
+    /* The policy may have allowed more when this was approved. */
+    return latest > checkout->end ? latest : checkout->end;
 }
 
 static int check_room(struct ledger *ledger, const struct policy *policy,
@@ -17,7 +18,7 @@ static int check_room(struct ledger *ledger, const struct policy *policy,
                       struct error *error)
 {
     char most[DURATION_TEXT_MAX], room[DURATION_TEXT_MAX], end[WHEN_TEXT_MAX];
-    uint64_t latest = latest_end(policy, checkout);
+    uint64_t latest = extension_latest_end(policy, checkout);
 
     if (seconds <= LIMIT_DURATION_SECONDS && checkout->end + seconds <= latest)
         return request_check_span(ledger, policy, checkout, checkout->end, checkout->end + seconds,
@@ -71,7 +72,7 @@ static int find_pending(struct ledger *ledger, uint64_t id, uint64_t *ret_id, st
 
 int extension_complete(struct ledger *ledger, const struct policy *policy,
                        struct checkout *extension, const struct actor *actor, const char *reason,
-                       const struct moment *now, struct checkout **ret_extended,
+                       const char *quorum, const struct moment *now, struct checkout **ret_extended,
                        struct changes *changes, struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
@@ -94,7 +95,8 @@ int extension_complete(struct ledger *ledger, const struct policy *policy,
                                                        .life = LIFE_APPLIED,
                                                        .checkout = extension,
                                                        .actor = actor,
-                                                       .reason = reason};
+                                                       .reason = reason,
+                                                       .quorum = quorum};
     changes->items[changes->count++] = (struct change){.kind = EVENT_EXTENDED,
                                                        .life = LIFE_EXTENDED,
                                                        .checkout = checkout,
@@ -122,7 +124,8 @@ static int file(struct ledger *ledger, const struct draft *draft, const struct c
         .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = extension, .actor = &actor};
     if (!draft->policy->approval_required)
         r = extension_complete(ledger, draft->policy, extension, NULL,
-                               "the policy asks for no approval", now, &extended, &changes, error);
+                               "the policy asks for no approval", NULL, now, &extended, &changes,
+                               error);
     if (r == 0)
         r = ledger_commit(ledger, changes.items, changes.count, now, error);
     if (r == 0)

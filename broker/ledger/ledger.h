@@ -85,6 +85,10 @@ struct verdict {
     enum verdict_kind kind;
     uint64_t id;  /* of the request or check-out; 0: none */
     uint64_t end; /* of the window; 0: none */
+    /* Where it allows: the latest end that extensions could give it, and whether the policy ends
+     * the sessions then. */
+    uint64_t latest;
+    bool terminate;
     char message[LIMIT_SENTENCE];
 };
 
@@ -96,6 +100,11 @@ int ledger_ask(struct ledger *ledger, const struct login *login, struct roster *
 /* How does that request of the same person, account, door and boot stand now? Files nothing. */
 int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
                   struct roster *roster, const struct moment *now, struct verdict *ret_verdict);
+
+/* The session phase, before the session is there to be recorded: as ledger_ask, but the clock of a
+ * check-out that waits for its first use does not start. */
+int ledger_prepare_session(struct ledger *ledger, const struct login *login, struct roster *roster,
+                           const struct moment *now, struct verdict *ret_verdict);
 
 /* The session phase: as ledger_ask, and records the session where it allows. */
 int ledger_open_session(struct ledger *ledger, const struct login *login, struct roster *roster,
@@ -206,6 +215,25 @@ struct list_request {
 int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error);
+
+/* Audit records in order, from behind `after`: for root, administrators and auditors. A page is
+ * bounded by bytes too, and may be shorter than what is left. The caller clears it. */
+int ledger_audit(struct ledger *ledger, uint64_t after, size_t limit, const struct caller *caller,
+                 struct roster *roster, struct trail *ret_trail, struct error *error);
+
+/* The same of one check-out, for whoever may see that. */
+int ledger_trail(struct ledger *ledger, uint64_t id, uint64_t after, size_t limit,
+                 const struct caller *caller, struct roster *roster, struct trail *ret_trail,
+                 struct error *error);
+
+/* Rows as they are stored, for whoever verifies: as ledger_audit(). */
+int ledger_rows(struct ledger *ledger, enum trail_table table, uint64_t after, size_t limit,
+                const struct caller *caller, struct roster *roster, struct trail *ret_trail,
+                struct error *error);
+
+/* The policies of that digest: the same people. The caller frees. */
+int ledger_policy_text(struct ledger *ledger, const char *digest, const struct caller *caller,
+                       struct roster *roster, char **ret_text, struct error *error);
 
 /* Is that request pending, and may this person, whose groups are known, decide about it and has not
  * yet? */

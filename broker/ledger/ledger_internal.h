@@ -53,6 +53,9 @@ struct change {
     const struct login *login;          /* where it happened at a door; NULL: elsewhere */
     const char *policy, *policy_digest; /* where no check-out says it */
     const char *person, *account;       /* where neither check-out nor login says it */
+    const char *quorum;  /* of an approval: who has filled which terms (quorum_evidence) */
+    const char *refusal; /* of a refused decision: the error's name */
+    uint64_t repeats;    /* of a refusal: as often since it was last recorded */
 };
 
 /* Applies the changes, in order, in one transaction with their audit records, then tells the sink.
@@ -187,11 +190,14 @@ int request_decide(struct ledger *ledger, const struct request *request,
 int request_find_user(struct roster *roster, const char *name, bool groups,
                       const struct identity **ret_user, struct error *error);
 
+/* The latest end that extensions can give it, counted from its start, which is known. */
+uint64_t extension_latest_end(const struct policy *policy, const struct checkout *checkout);
+
 /* The quorum of an extension is reached: moves the end of the check-out that it extends, which is
  * handed over in *ret_extended and must live until the commit. */
 int extension_complete(struct ledger *ledger, const struct policy *policy,
                        struct checkout *extension, const struct actor *actor, const char *reason,
-                       const struct moment *now, struct checkout **ret_extended,
+                       const char *quorum, const struct moment *now, struct checkout **ret_extended,
                        struct changes *changes, struct error *error);
 
 /* The caller as a person, with groups where the name service tells them. 0, -EAGAIN, or an error.
@@ -209,6 +215,10 @@ bool ledger_is_approver(const struct ledger *ledger, const struct checkout *chec
 /* May this person decide about it? Nobody decides for themselves. */
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
                        const struct identity *person);
+
+/* May this person see it? 0 or ERROR_NOT_PERMITTED. */
+int ledger_check_sight(const struct ledger *ledger, const struct checkout *checkout,
+                       const struct identity *person, struct error *error);
 
 /* Root, administrators and auditors see everything. */
 bool ledger_sees_all(const struct ledger *ledger, const struct identity *person);

@@ -50,16 +50,16 @@ static int commit(struct ledger *ledger, const struct refusal *refusal, const st
     if (repeats)
         (void)snprintf(times, sizeof(times), " (and %" PRIu64 " times since it was last recorded)",
                        repeats);
-    (void)snprintf(reason, sizeof(reason) - sizeof(times), "%s%s%s%s%s",
-                   refusal->verb ? refusal->verb : "", refusal->verb ? ": " : "",
-                   refusal->verb ? error_short_name(refusal->code) : "", refusal->verb ? ": " : "",
-                   message);
+    (void)snprintf(reason, sizeof(reason) - sizeof(times), "%s%s%s",
+                   refusal->verb ? refusal->verb : "", refusal->verb ? ": " : "", message);
     text_mend_end(reason);
     strcat(reason, times);
     change.kind = refusal->verb ? EVENT_DECISION_REFUSED : EVENT_DOOR_REFUSED;
     change.life = LIFE_EVENT_COUNT;
     change.actor = refusal->verb ? &actor : NULL;
     change.reason = reason;
+    change.refusal = refusal->verb ? error_short_name(refusal->code) : NULL;
+    change.repeats = repeats;
     return ledger_commit(ledger, &change, 1, now, &ignored);
 }
 

@@ -30,6 +30,17 @@ static bool may_see(const struct ledger *ledger, const struct checkout *checkout
            has_decided(checkout, person) || ledger_is_approver(ledger, checkout, person);
 }
 
+int ledger_check_sight(const struct ledger *ledger, const struct checkout *checkout,
+                       const struct identity *person, struct error *error)
+{
+    if (may_see(ledger, checkout, person))
+        return 0;
+    return error_set(error, ERROR_NOT_PERMITTED,
+                     "request %llu is not yours to see: its requester, its approvers and "
+                     "auditors can",
+                     (unsigned long long)checkout->id);
+}
+
 int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
                struct roster *roster, struct checkout **ret_checkout,
                struct session ***ret_sessions, size_t *ret_n_sessions, struct error *error)
@@ -40,13 +51,10 @@ int ledger_get(struct ledger *ledger, uint64_t id, const struct caller *caller,
 
     if (r == 0)
         r = ledger_load(ledger, id, &checkout, error);
+    if (r == 0)
+        r = ledger_check_sight(ledger, checkout, person, error);
     if (r != 0)
         return r;
-    if (!may_see(ledger, checkout, person))
-        return error_set(error, ERROR_NOT_PERMITTED,
-                         "request %llu is not yours to see: its requester, its approvers and "
-                         "auditors can",
-                         (unsigned long long)id);
     r = store_sessions_of(ledger->store, id, ret_sessions, ret_n_sessions);
     if (r < 0)
         return ledger_storage_error(ledger, r, error);

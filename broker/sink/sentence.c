@@ -294,6 +294,12 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
         if (event->checkout)
             add_time(&line, ", it now ends at ", event->checkout->end);
         break;
+    case EVENT_CARRIED_OVER:
+        add_subject(&line, event, "check-out", "for");
+        add(&line, " outlives a restart of the machine");
+        if (event->checkout)
+            add_time(&line, " and ends at ", event->checkout->end);
+        break;
     case EVENT_RETURNED:
         say_ended(&line, event, "check-out", "returned");
         break;
@@ -320,6 +326,12 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
     case EVENT_DOOR_REFUSED:
         say_session(&line, event, "was not let into");
         break;
+    case EVENT_DECISION_REFUSED:
+        add_value(&line, event->actor ? event->actor : "somebody");
+        add(&line, " tried what they may not with ");
+        add_subject(&line, event, "request", "for");
+        add_reason(&line, event);
+        break;
     case EVENT_POLICY_LOADED:
         add(&line, "The policies were loaded");
         add_part(&line, ", digest ", event->policy_digest, "");
@@ -335,18 +347,6 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
         break;
     case EVENT_BROKER_STOPPED:
         add(&line, "The broker stops");
-        break;
-    case EVENT_DECISION_REFUSED:
-        add_value(&line, event->actor ? event->actor : "somebody");
-        add(&line, " tried what they may not with ");
-        add_subject(&line, event, "check-out", "for");
-        add_reason(&line, event);
-        break;
-    case EVENT_CARRIED_OVER:
-        add_subject(&line, event, "check-out", "for");
-        add(&line, " outlived a restart of the host");
-        if (event->checkout)
-            add_time(&line, " and ends at ", event->checkout->end);
         break;
     case EVENT_JOURNAL_GAP:
         add(&line, "Events did not reach the journal when they happened, the ledger has them");

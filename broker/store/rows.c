@@ -89,6 +89,12 @@ const struct table session_table = TABLE("session", session_columns);
 static const char *const verdict_names[] = {
     [DECISION_APPROVE] = "approve", [DECISION_DENY] = "deny"};
 
+const char *column_name(const struct column *column, const void *member)
+{
+    return column->type == COLUMN_STATE ? state_name(*(const enum checkout_state *)member)
+                                        : verdict_names[*(const enum decision_verdict *)member];
+}
+
 static int bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
     return text ? sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC)
@@ -110,9 +116,8 @@ static int bind_column(sqlite3_stmt *statement, int at, const struct column *col
     case COLUMN_BOOL:
         return sqlite3_bind_int(statement, at, *(const bool *)member);
     case COLUMN_STATE:
-        return bind_text(statement, at, state_name(*(const enum checkout_state *)member));
     case COLUMN_VERDICT:
-        return bind_text(statement, at, verdict_names[*(const enum decision_verdict *)member]);
+        return bind_text(statement, at, column_name(column, member));
     }
     return SQLITE_MISUSE;
 }

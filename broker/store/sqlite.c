@@ -80,6 +80,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_FIND_STEP] =
         "SELECT json_extract(record, '$.actor'), json_extract(record, '$.reason'), time FROM audit"
         " WHERE checkout = ?1 AND event = ?2 ORDER BY seq DESC LIMIT 1",
+    [STATEMENT_TRAIL] = "SELECT seq, time, event, checkout, record, hash FROM audit"
+                        " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    [STATEMENT_TRAIL_OF] = "SELECT seq, time, event, checkout, record, hash FROM audit"
+                           " WHERE checkout = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2",
+    [STATEMENT_ROWS_CHECKOUT] = "SELECT id, id, {checkout} FROM checkout WHERE id > ?1"
+                                " ORDER BY id LIMIT ?2",
+    [STATEMENT_ROWS_DECISION] = "SELECT rowid, checkout, {decision} FROM decision"
+                                " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    [STATEMENT_ROWS_SESSION] = "SELECT rowid, checkout, {session} FROM session"
+                               " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    [STATEMENT_POLICY_TEXT] = "SELECT text FROM policy WHERE digest = ?1",
 };
 
 static void cleanup_file(FILE **file)

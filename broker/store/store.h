@@ -125,6 +125,45 @@ int store_put_policy(struct store *store, const char *digest, uint64_t loaded, c
 /* The policies that were in force at that time; the caller frees both. -ENOENT before the first. */
 int store_policy_at(struct store *store, uint64_t wall, char **ret_digest, char **ret_text);
 
+/* The text of the policies of that digest; the caller frees. -ENOENT. */
+int store_policy_text(struct store *store, const char *digest, char **ret_text);
+
+/* ---- for auditors: what is stored, as it is stored (trail.c, row_text.c) ---- */
+
+/* An audit record, or the row of a table. What is NULL or absent cannot be read: somebody has
+ * damaged it. */
+struct trail_entry {
+    uint64_t number;      /* of the record or the row; pages go on behind it */
+    uint64_t time;        /* records: the column beside the text */
+    char *event;          /* the same */
+    uint64_t checkout_id; /* the same; 0: none */
+    char *text;           /* canonical JSON */
+    bool has_hash;
+    unsigned char hash[HASH_SIZE];
+};
+struct trail {
+    struct trail_entry *items;
+    size_t count;
+};
+void trail_clear(struct trail *trail);
+
+/* Records above `after`, of one check-out or of all (0), ascending: at most `limit`, and no more
+ * once their texts have come to `bytes`. */
+int store_trail(struct store *store, uint64_t checkout_id, uint64_t after, size_t limit,
+                size_t bytes, struct trail *ret_trail);
+
+enum trail_table { TRAIL_CHECKOUTS, TRAIL_DECISIONS, TRAIL_SESSIONS };
+
+/* The same of the rows of a table. */
+int store_rows(struct store *store, enum trail_table table, uint64_t after, size_t limit,
+               size_t bytes, struct trail *ret_trail);
+
+/* A row as canonical JSON: its columns by their names, but those that are NULL or the number 0. An
+ * audit record holds the digest of the row that it leaves behind. The caller frees. */
+int store_checkout_text(const struct checkout *checkout, char **ret_text);
+int store_decision_text(uint64_t checkout_id, const struct decision *decision, char **ret_text);
+int store_session_text(const struct session *session, char **ret_text);
+
 /* Who did something to a check-out, when and why; NULL where the record does not say. */
 struct step {
     char *actor, *reason;

@@ -28,6 +28,7 @@ struct call {
 
 HANDLER(gate1_on_ask)
 HANDLER(gate1_on_resume)
+HANDLER(gate1_on_prepare)
 HANDLER(gate1_on_open)
 HANDLER(gate1_on_close)
 
@@ -41,6 +42,10 @@ HANDLER(broker1_on_get)
 HANDLER(broker1_on_list)
 HANDLER(broker1_on_extend)
 HANDLER(broker1_on_grant)
+HANDLER(broker1_on_audit)
+HANDLER(broker1_on_trail)
+HANDLER(broker1_on_rows)
+HANDLER(broker1_on_policy)
 HANDLER(broker1_on_explain)
 HANDLER(broker1_on_reload)
 
