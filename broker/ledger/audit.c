@@ -31,12 +31,20 @@ static int add_checkout(json_t *record, const struct change *change, enum checko
                                    : canonical_add_text(record, "state_old", state_name(state_old));
 }
 
-/* Where it happened: at a door now, or where the request was filed. */
+/* Where it happened: in a session, at a door now, or where the request was filed. */
 static int add_place(json_t *record, const struct change *change)
 {
     const struct login *login = change->login;
     const struct checkout *checkout = change->checkout;
+    const struct session *session = change->session;
 
+    if (session)
+        return canonical_add_text(record, "door", session->door) < 0 ||
+                       canonical_add_text(record, "service", session->service) < 0 ||
+                       canonical_add_text(record, "tty", session->tty) < 0 ||
+                       canonical_add_text(record, "rhost", session->rhost) < 0
+                   ? -ENOMEM
+                   : 0;
     if (login) {
         if (canonical_add_text(record, "door", door_name(login->door)) < 0 ||
             canonical_add_text(record, "service", login->service) < 0 ||
@@ -143,6 +151,7 @@ static int add_terms(json_t *record, const struct change *change, enum checkout_
                      add_optional_number(record, "start", decision->start) < 0))
         return -ENOMEM;
     if (session && (canonical_add_text(record, "session", session->session) < 0 ||
+                    canonical_add_text(record, "unit", session->unit) < 0 ||
                     add_optional_number(record, "pid", session->pid) < 0))
         return -ENOMEM;
     /* The kernel's audit trail has the session by this number. */

@@ -49,7 +49,8 @@ struct change {
     const struct actor *actor;          /* NULL: time or the broker */
     const char *reason;                 /* of this step; NULL: none */
     const struct decision *decision;    /* stored with it; NULL: none */
-    const struct session *session;      /* opened or closed with it, by kind; NULL: none */
+    const struct session *session;      /* opened, placed or closed with it, by kind; NULL: none */
+    const char *how;                    /* a session ends: SESSION_CLOSED and so on */
     const struct login *login;          /* where it happened at a door; NULL: elsewhere */
     const char *policy, *policy_digest; /* where no check-out says it */
     const char *person, *account;       /* where neither check-out nor login says it */

@@ -314,6 +314,11 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
     case EVENT_SESSION_OPENED:
         say_session(&line, event, "entered");
         break;
+    case EVENT_SESSION_PLACED:
+        say_session(&line, event, "is in");
+        if (event->session)
+            add_part(&line, ", in ", event->session->unit, "");
+        break;
     case EVENT_SESSION_CLOSED:
         say_session(&line, event, "left");
         break;

@@ -74,6 +74,12 @@ static const struct column session_columns[] = {
     COLUMN(session, audit_session, "audit_session", COLUMN_U32),
     COLUMN(session, opened, "opened", COLUMN_U64),
     COLUMN(session, closed, "closed", COLUMN_U64),
+    COLUMN(session, unit, "unit", COLUMN_TEXT),
+    COLUMN(session, cgroup, "cgroup", COLUMN_TEXT),
+    COLUMN(session, inside, "inside", COLUMN_TEXT),
+    COLUMN(session, how, "how", COLUMN_TEXT),
+    COLUMN(session, boot_id, "boot_id", COLUMN_FIXED),
+    COLUMN(session, start_time, "start_time", COLUMN_U64),
 };
 
 #define TABLE(name, columns)                                                                       \

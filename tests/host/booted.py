@@ -97,7 +97,9 @@ class BootedHost:
         settings.parent.mkdir()
         # The first value counts. Each person has one connection with many channels.
         settings.write_text("AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys\n"
-                            "MaxSessions 200\nUseDNS no\n")
+                            "MaxSessions 200\nUseDNS no\n" +
+                            # Tests are refused more often in a second than people in a day.
+                            ("PerSourcePenalties no\n" if self.release == "trixie" else ""))
         if self.bus == "dbus-broker":
             for scope in ("system", "user"):
                 link = first / "etc/systemd" / scope / "dbus.service"
@@ -119,6 +121,9 @@ class BootedHost:
                 raise AssertionError(f"{self.name} did not boot; its console:\n{self.console()}")
         self.leader = self._find_leader(self._process.pid)
         assert self.leader, f"{self.name} has no process 1\n{self.console()}"
+        keys = self.shell("cat /etc/ssh/ssh_host_*_key.pub")
+        (self._folder / "known_hosts").write_text(
+            "".join(f"127.0.0.1,localhost {key}\n" for key in keys.splitlines()))
 
     def _find_leader(self, pid, parent=""):
         comm = Path(f"/proc/{pid}/comm").read_text().strip()
@@ -289,15 +294,16 @@ class BootedHost:
 
     def ssh(self, *arguments, program="ssh"):
         """The command for ssh, scp or sftp inside the host's own network."""
-        return self.enter([program, "-F", "none", "-q", "-i", self._folder / "key",
-                           "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
-                           "-o", "UserKnownHostsFile=/dev/null", *arguments], "-n")
+        return self.enter([program, "-F", "none", "-i", self._folder / "key",
+                           "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
+                           "-o", f"UserKnownHostsFile={self._folder}/known_hosts",
+                           *arguments], "-n")
 
     def connect(self, name):
         """A connection of its own, kept; the options that lead through it."""
         control = ["-o", f"ControlPath={self._folder}/{name}.{len(self._logins)}"]
         login = subprocess.Popen(
-            self.ssh("-M", "-N", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo in",
+            self.ssh("-q", "-M", "-N", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo in",
                      *control, f"{name}@127.0.0.1"), env=ENVIRONMENT, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         self._logins.append(login)
@@ -316,7 +322,7 @@ class Person(Actor):
 
     def _command(self, argv, options=()):
         words = argv if isinstance(argv, str) else shlex.join(map(str, argv))
-        return self.host.ssh(*self._options, *options, f"{self.name}@127.0.0.1", "--", words)
+        return self.host.ssh("-q", *self._options, *options, f"{self.name}@127.0.0.1", "--", words)
 
     @staticmethod
     def _environment(env):
