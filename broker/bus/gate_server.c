@@ -160,6 +160,16 @@ int gate_server_new(struct bus *bus, const char *address, struct gate_server **r
     return 0;
 }
 
+bool gate_server_waits_for(const struct gate_server *server, uint64_t id)
+{
+    const struct peer *peer;
+
+    LIST_FOREACH(peer, &server->peers, link)
+    if (peer->waits_for == id)
+        return true;
+    return false;
+}
+
 struct gate_server *gate_server_free(struct gate_server *server)
 {
     if (!server)

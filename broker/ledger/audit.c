@@ -59,7 +59,10 @@ static int add_place(json_t *record, const struct change *change)
                    : 0;
     }
     if (!checkout)
-        return 0;
+        return canonical_add_text(record, "person", change->person) < 0 ||
+                       canonical_add_text(record, "account", change->account) < 0
+                   ? -ENOMEM
+                   : 0;
     return canonical_add_text(record, "door", checkout->door) < 0 ||
                    canonical_add_text(record, "service", checkout->service) < 0 ||
                    canonical_add_text(record, "tty", checkout->tty) < 0 ||

@@ -82,6 +82,7 @@ static const struct {
     {"session-survived", "*", "*"},
     {"door-refused", "", ""},
     {"decision-refused", "*", "*"},
+    {"decision-refused", "", ""}, /* a grant, for which there is no check-out yet */
     {"policy-loaded", "", ""},
     {"policy-rejected", "", ""},
     {"broker-started", "", ""},
