@@ -181,9 +181,9 @@ static void tell(struct ledger *ledger, const struct change *change, const struc
         .reason = change->reason,
         .term = change->decision ? change->decision->term : NULL,
         .session = session,
-        .person = login      ? login->person
-                  : checkout ? checkout->person
-                             : NULL,
+        .person = checkout ? checkout->person
+                  : login  ? login->person
+                           : NULL,
         .account = login      ? login->account
                    : checkout ? checkout->account
                               : NULL,

@@ -31,7 +31,8 @@ static struct refusal *find_refusal(struct ledger *ledger, const struct login *l
 void door_refuse(struct ledger *ledger, const struct login *login, const struct entrance *entrance,
                  const struct moment *now, struct verdict *verdict)
 {
-    struct change change = {.kind = EVENT_DOOR_REFUSED, .life = LIFE_EVENT_COUNT, .login = login};
+    struct login asked = *login;
+    struct change change = {.kind = EVENT_DOOR_REFUSED, .life = LIFE_EVENT_COUNT, .login = &asked};
     const struct identity *person = entrance->person, *account = entrance->account;
     char message[LIMIT_SENTENCE - 64], reason[LIMIT_SENTENCE];
     struct error ignored;
@@ -39,6 +40,7 @@ void door_refuse(struct ledger *ledger, const struct login *login, const struct 
     struct refusal *refusal = find_refusal(ledger, login, person ? person->uid : UID_UNSET,
                                            account ? account->uid : UID_UNSET, now, &recent);
 
+    asked.person = entrance->name;
     verdict->kind = VERDICT_REFUSED;
     if (recent) {
         refusal->repeats++;

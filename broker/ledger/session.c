@@ -87,7 +87,8 @@ int ledger_close_session(struct ledger *ledger, const struct login *login, const
         return 0;
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    if (strcmp(session->person, login->person) != 0 ||
+    /* At the ssh door a login says of its person no more than the account. */
+    if ((strcmp(session->person, login->person) != 0 && login->door != DOOR_SSH) ||
         strcmp(session->account, login->account) != 0)
         return 0;
     r = ledger_load(ledger, session->checkout_id, &checkout, error);
