@@ -40,21 +40,27 @@ static bool is_name_lost(DBusMessage *message)
            strcmp(name, BROKER1_INTERFACE) == 0;
 }
 
-/* The place of a connection among the counts: the bus calls them ":1.NUMBER". */
 static uint16_t *count_of_sender(struct bus *bus, const char *sender)
 {
-    const char *dot = sender ? strrchr(sender, '.') : NULL;
-
-    return &bus->counts.of_sender[dot ? strtoull(dot + 1, NULL, 10) % CALL_PLACES : 0];
+    return &bus->counts.of_sender[caller_number(sender) % CALL_PLACES];
 }
 
-/* Each call is kept until it is answered, and who waits for no reply can send without end. */
-static bool is_too_many(const struct people_server *server, DBusMessage *message)
+/* Each call is kept until it is answered, and who waits for no reply can send without end. Whoever
+ * is known already is refused here, before anything is kept. */
+static bool is_too_many(const struct people_server *server, DBusMessage *message,
+                        struct error *error)
 {
-    return dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL &&
-           (server->bus->counts.total >= LIMIT_CALLS_TOTAL ||
-            *count_of_sender(server->bus, dbus_message_get_sender(message)) >=
-                LIMIT_CALLS_CONNECTION);
+    const char *sender = dbus_message_get_sender(message);
+    const struct caller *caller;
+
+    if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL)
+        return false;
+    caller = caller_known(server->bus, sender);
+    if (caller && caller_is_busy(server->bus, caller, error))
+        return true;
+    error_set(error, ERROR_LIMIT_REACHED, "too many calls are under way: wait for an answer first");
+    return server->bus->counts.total >= LIMIT_CALLS_TOTAL ||
+           *count_of_sender(server->bus, sender) >= LIMIT_CALLS_CONNECTION;
 }
 
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
@@ -70,11 +76,8 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         server->lost = true;
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    if (is_too_many(server, message)) {
-        error_set(&error, ERROR_LIMIT_REACHED,
-                  "too many calls are under way: wait for an answer first");
+    if (is_too_many(server, message, &error))
         return call_refuse(connection, message, &error);
-    }
     return call_dispatch(server->bus, &broker1_interface, connection, message, server);
 }
 
@@ -328,6 +331,94 @@ static enum call_progress list_step(struct call *call)
     return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts) : -ENOMEM);
 }
 
+/* The answer to whoever asked for a page of records or rows. */
+static enum call_progress reply_trail(struct call *call, int result, const struct trail *trail,
+                                      bool rows, const struct error *error)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+
+    if (result != 0)
+        return call_reply_result(call, result, error);
+    reply = dbus_message_new_method_return(call->message);
+    return reply_encoded(call, reply, reply ? encode_trail(reply, trail, rows) : -ENOMEM);
+}
+
+static enum call_progress audit_step(struct call *call)
+{
+    CLEANUP(trail_clear) struct trail trail = {0};
+    struct error error;
+    uint64_t after = 0;
+    uint32_t limit = 0;
+    int r = decode_page(call->message, NULL, &after, &limit, &error);
+
+    if (r == 0)
+        r = ledger_audit(call->bus->ledger, after, limit, &call->caller, &call->roster, &trail,
+                         &error);
+    return reply_trail(call, r, &trail, false, &error);
+}
+
+static enum call_progress trail_step(struct call *call)
+{
+    CLEANUP(trail_clear) struct trail trail = {0};
+    struct error error;
+    uint64_t id = 0, after = 0;
+    uint32_t limit = 0;
+    int r = decode_page(call->message, &id, &after, &limit, &error);
+
+    if (r == 0)
+        r = ledger_trail(call->bus->ledger, id, after, limit, &call->caller, &call->roster, &trail,
+                         &error);
+    return reply_trail(call, r, &trail, false, &error);
+}
+
+static enum call_progress rows_step(struct call *call)
+{
+    CLEANUP(trail_clear) struct trail trail = {0};
+    enum trail_table table = TRAIL_CHECKOUTS;
+    struct error error;
+    uint64_t after = 0;
+    uint32_t limit = 0;
+    int r = decode_rows(call->message, &table, &after, &limit, &error);
+
+    if (r == 0)
+        r = ledger_rows(call->bus->ledger, table, after, limit, &call->caller, &call->roster,
+                        &trail, &error);
+    return reply_trail(call, r, &trail, true, &error);
+}
+
+static enum call_progress policy_step(struct call *call)
+{
+    CLEANUP_FREE char *text = NULL;
+    const char *digest = NULL;
+    struct error error;
+    int r = decode_digest(call->message, &digest, &error);
+
+    if (r == 0)
+        r = ledger_policy_text(call->bus->ledger, digest, &call->caller, &call->roster, &text,
+                               &error);
+    if (r == 0 && !dbus_validate_utf8(text, NULL))
+        r = error_set(&error, ERROR_STORAGE_FAILED, "the policy text in the ledger is damaged");
+    return r == 0 ? call_reply(call, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID)
+                  : call_reply_result(call, r, &error);
+}
+
+static enum call_progress sessions_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    CLEANUP_SESSIONS struct sessions sessions = {0};
+    struct session_filter filter;
+    struct error error;
+    int r = decode_sessions(call->message, &filter, &error);
+
+    if (r == 0)
+        r = ledger_list_sessions(call->bus->ledger, &filter, &call->caller, &call->roster,
+                                 &sessions, &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    return reply_encoded(call, reply, reply ? encode_sessions(reply, &sessions) : -ENOMEM);
+}
+
 static enum call_progress extend_step(struct call *call)
 {
     struct moment now = moment_now();
@@ -420,6 +511,7 @@ void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
 
 static void begin(struct call *call, call_step step)
 {
+    call->queue = NAMES_PEOPLE;
     call_count(call, &call->bus->counts.total);
     call_count(call, count_of_sender(call->bus, dbus_message_get_sender(call->message)));
     caller_find(call, step);
@@ -442,7 +534,12 @@ HANDLER(check_in);
 HANDLER(revoke);
 HANDLER(get);
 HANDLER(list);
+HANDLER(sessions);
 HANDLER(extend);
 HANDLER(grant);
+HANDLER(audit);
+HANDLER(trail);
+HANDLER(rows);
+HANDLER(policy);
 HANDLER(explain);
 HANDLER(reload);

@@ -29,12 +29,14 @@ static const struct column checkout_columns[] = {
     COLUMN(checkout, ticket, "ticket", COLUMN_TEXT),
     COLUMN(checkout, to, "preferred", COLUMN_TEXT),
     COLUMN(checkout, waiting, "waiting", COLUMN_BOOL),
+    COLUMN(checkout, waits_until, "waits_until", COLUMN_U64),
     COLUMN(checkout, policy, "policy", COLUMN_TEXT),
     COLUMN(checkout, policy_digest, "policy_digest", COLUMN_FIXED),
     COLUMN(checkout, digest, "digest", COLUMN_FIXED),
     COLUMN(checkout, requested, "requested", COLUMN_U64),
     COLUMN(checkout, lapses, "lapses", COLUMN_U64),
     COLUMN(checkout, duration, "duration", COLUMN_U64),
+    COLUMN(checkout, asked_start, "asked_start", COLUMN_U64),
     COLUMN(checkout, start_at, "start_at", COLUMN_U64),
     COLUMN(checkout, extends, "extends", COLUMN_U64),
     COLUMN(checkout, approved_at, "approved_at", COLUMN_U64),
@@ -72,6 +74,12 @@ static const struct column session_columns[] = {
     COLUMN(session, audit_session, "audit_session", COLUMN_U32),
     COLUMN(session, opened, "opened", COLUMN_U64),
     COLUMN(session, closed, "closed", COLUMN_U64),
+    COLUMN(session, unit, "unit", COLUMN_TEXT),
+    COLUMN(session, cgroup, "cgroup", COLUMN_TEXT),
+    COLUMN(session, inside, "inside", COLUMN_TEXT),
+    COLUMN(session, how, "how", COLUMN_TEXT),
+    COLUMN(session, boot_id, "boot_id", COLUMN_FIXED),
+    COLUMN(session, start_time, "start_time", COLUMN_U64),
 };
 
 #define TABLE(name, columns)                                                                       \
@@ -86,6 +94,12 @@ const struct table session_table = TABLE("session", session_columns);
 /* The names of enum decision_verdict. */
 static const char *const verdict_names[] = {
     [DECISION_APPROVE] = "approve", [DECISION_DENY] = "deny"};
+
+const char *column_name(const struct column *column, const void *member)
+{
+    return column->type == COLUMN_STATE ? state_name(*(const enum checkout_state *)member)
+                                        : verdict_names[*(const enum decision_verdict *)member];
+}
 
 static int bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
@@ -108,9 +122,8 @@ static int bind_column(sqlite3_stmt *statement, int at, const struct column *col
     case COLUMN_BOOL:
         return sqlite3_bind_int(statement, at, *(const bool *)member);
     case COLUMN_STATE:
-        return bind_text(statement, at, state_name(*(const enum checkout_state *)member));
     case COLUMN_VERDICT:
-        return bind_text(statement, at, verdict_names[*(const enum decision_verdict *)member]);
+        return bind_text(statement, at, column_name(column, member));
     }
     return SQLITE_MISUSE;
 }
