@@ -100,8 +100,8 @@ static void look_up_next(struct reload *reload)
         items[reload->n_asked] = (struct names_item){.kind = NAMES_USER, .name = account->name};
         reload->asked[reload->n_asked++] = account;
     }
-    if (reload->n_asked == 0 ||
-        names_look_up(reload->names, items, reload->n_asked, on_names, reload, &reload->lookup) < 0)
+    if (reload->n_asked == 0 || names_look_up(reload->names, NAMES_DOORS, items, reload->n_asked,
+                                              on_names, reload, &reload->lookup) < 0)
         take(reload);
 }
 

@@ -117,7 +117,8 @@ static int look_up(struct call *call)
                                              .groups = wish->groups};
     if (count == 0)
         return -ENOENT;
-    return names_look_up(call->bus->names, items, count, on_names, call, &call->lookup);
+    return names_look_up(call->bus->names, call->queue, items, count, on_names, call,
+                         &call->lookup);
 }
 
 /* Answers the next wishes that need no name service. True if that left nothing to look up first. */

@@ -27,6 +27,15 @@ struct call_counts {
     uint16_t total;
 };
 
+/* Who a connection of the bus was found to be. A unique name is never used again while the bus
+ * lives (D-Bus specification, "Unique Connection Names"), and when it ends so does the broker. */
+#define KNOWN_CALLERS 1024
+
+struct known_caller {
+    char sender[32]; /* "": nobody yet; longer names are asked about each time */
+    struct caller caller;
+};
+
 /* What the handlers work with; everything is borrowed from main. */
 struct bus {
     sd_event *event;
@@ -38,6 +47,7 @@ struct bus {
     struct waiters *waiters;
     struct call_list calls;
     struct call_counts counts;
+    struct known_caller known[KNOWN_CALLERS]; /* the latest who shares the place */
     /* Has the policies read anew: the number of the reload that will have seen everything written
      * before now. 0: it could not begin. */
     uint64_t (*reload)(void *userdata);
@@ -62,6 +72,7 @@ struct call {
     const struct interface_method *method;
     call_step step;
     struct roster roster;
+    enum names_queue queue;
     struct names_lookup *lookup;
     DBusPendingCall *credentials; /* people: the question who it is */
     struct caller caller;         /* people */

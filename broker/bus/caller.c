@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit_number.h"
@@ -54,12 +55,62 @@ static int read_credentials(DBusMessage *reply, uint32_t *ret_uid, uint32_t *ret
     return has_uid && has_pid ? 0 : -ENODATA;
 }
 
+uint64_t caller_number(const char *sender)
+{
+    const char *dot = sender && sender[0] == ':' ? strrchr(sender, '.') : NULL;
+
+    return dot ? strtoull(dot + 1, NULL, 10) : 0;
+}
+
+const struct caller *caller_known(const struct bus *bus, const char *sender)
+{
+    const struct known_caller *known;
+
+    if (!sender || sender[0] != ':')
+        return NULL;
+    known = &bus->known[caller_number(sender) % KNOWN_CALLERS];
+    return strcmp(known->sender, sender) == 0 ? &known->caller : NULL;
+}
+
+static void remember(struct bus *bus, const char *sender, const struct caller *caller)
+{
+    struct known_caller *known = &bus->known[caller_number(sender) % KNOWN_CALLERS];
+
+    if (sender[0] != ':' || strlen(sender) >= sizeof(known->sender))
+        return;
+    (void)snprintf(known->sender, sizeof(known->sender), "%s", sender);
+    known->caller = *caller;
+}
+
+bool caller_is_busy(const struct bus *bus, const struct caller *caller, struct error *error)
+{
+    if (bus->counts.of_uid[caller->uid % CALL_PLACES] < LIMIT_CALLS_PERSON)
+        return false;
+    error_set(error, ERROR_LIMIT_REACHED,
+              "%d calls of yours are under way, which is the most that one person may have: wait "
+              "for an answer first",
+              LIMIT_CALLS_PERSON);
+    return true;
+}
+
+/* Counts the call as the person's. False if that was one too many: the call is over. */
+static bool enter(struct call *call)
+{
+    struct error error;
+
+    if (caller_is_busy(call->bus, &call->caller, &error)) {
+        call_finish(call, &error);
+        return false;
+    }
+    call_count(call, &call->bus->counts.of_uid[call->caller.uid % CALL_PLACES]);
+    return true;
+}
+
 static void on_credentials(DBusPendingCall *pending, void *userdata)
 {
     struct call *call = userdata;
     CLEANUP_MESSAGE DBusMessage *reply = dbus_pending_call_steal_reply(pending);
     uint32_t uid = UID_UNSET, pid = 0, loginuid = LOGINUID_UNSET;
-    uint16_t *of_uid;
 
     dbus_pending_call_unref(TAKE_PTR(call->credentials));
     /* libdbus takes whatever has the right serial number for the reply: the bus keeps others from
@@ -70,23 +121,12 @@ static void on_credentials(DBusPendingCall *pending, void *userdata)
         fail(call, "no credentials");
         return;
     }
-    of_uid = &call->bus->counts.of_uid[uid % CALL_PLACES];
-    if (*of_uid >= LIMIT_CALLS_PERSON) {
-        struct error error;
-
-        error_set(
-            &error, ERROR_LIMIT_REACHED,
-            "%d calls of yours are under way, which is the most that one person may have: wait "
-            "for an answer first",
-            LIMIT_CALLS_PERSON);
-        call_finish(call, &error);
-        return;
-    }
-    call_count(call, of_uid);
     call->caller.uid = uid;
     call->caller.loginuid_known = read_loginuid(pid, &loginuid) == 0;
     call->caller.loginuid = loginuid;
-    call_continue(call);
+    remember(call->bus, dbus_message_get_sender(call->message), &call->caller);
+    if (enter(call))
+        call_continue(call);
 }
 
 void caller_find(struct call *call, call_step step)
@@ -94,8 +134,15 @@ void caller_find(struct call *call, call_step step)
     CLEANUP_MESSAGE DBusMessage *question = dbus_message_new_method_call(
         DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetConnectionCredentials");
     const char *sender = dbus_message_get_sender(call->message);
+    const struct caller *known = caller_known(call->bus, sender);
 
     call->step = step;
+    if (known) {
+        call->caller = *known;
+        if (enter(call))
+            call_continue(call);
+        return;
+    }
     if (!question || !sender ||
         !dbus_message_append_args(question, DBUS_TYPE_STRING, &sender, DBUS_TYPE_INVALID) ||
         !dbus_connection_send_with_reply(call->connection, question, &call->credentials, -1) ||

@@ -178,17 +178,19 @@ struct gate_server *gate_server_free(struct gate_server *server)
 /* Answers, and notes whether the login goes on waiting: a request that was filed to be waited for
  * must not outlive it, even where it goes between two of its calls. */
 static enum call_progress reply_verdict(struct call *call, const struct login *login,
-                                        const struct verdict *verdict)
+                                        const struct verdict *verdict, bool prepares)
 {
     struct peer *peer = call->origin;
     const char *name = verdict_name(verdict->kind);
     const char *message = dbus_validate_utf8(verdict->message, NULL) ? verdict->message : "";
-    dbus_uint64_t id = verdict->id, end = verdict->end;
+    dbus_uint64_t id = verdict->id, end = verdict->end, latest = verdict->latest;
+    dbus_bool_t terminate = verdict->terminate;
 
     peer->waits_for =
         verdict->kind == VERDICT_PENDING && login->wait_seconds > 0 && !call->timed_out ? id : 0;
     return call_reply(call, DBUS_TYPE_STRING, &name, DBUS_TYPE_UINT64, &id, DBUS_TYPE_UINT64, &end,
-                      DBUS_TYPE_STRING, &message, DBUS_TYPE_INVALID);
+                      DBUS_TYPE_STRING, &message, prepares ? DBUS_TYPE_UINT64 : DBUS_TYPE_INVALID,
+                      &latest, DBUS_TYPE_BOOLEAN, &terminate, DBUS_TYPE_INVALID);
 }
 
 typedef int (*door_question)(struct ledger *ledger, const struct login *login,
@@ -206,12 +208,17 @@ static enum call_progress ask(struct call *call, door_question question)
         return call_reply_error(call, &error);
     if (question(call->bus->ledger, &login, &call->roster, &now, &verdict) == -EAGAIN)
         return CALL_NEEDS_PEOPLE;
-    return reply_verdict(call, &login, &verdict);
+    return reply_verdict(call, &login, &verdict, question == ledger_prepare_session);
 }
 
 static enum call_progress ask_step(struct call *call)
 {
     return ask(call, ledger_ask);
+}
+
+static enum call_progress prepare_step(struct call *call)
+{
+    return ask(call, ledger_prepare_session);
 }
 
 static enum call_progress open_step(struct call *call)
@@ -245,9 +252,9 @@ static enum call_progress resume_step(struct call *call)
     if (ledger_resume(call->bus->ledger, id, &login, &call->roster, &now, &verdict) == -EAGAIN)
         return CALL_NEEDS_PEOPLE;
     if (verdict.kind != VERDICT_PENDING || call->wait_over || login.wait_seconds == 0)
-        return reply_verdict(call, &login, &verdict);
+        return reply_verdict(call, &login, &verdict, false);
     if (waiters_add(call->bus->waiters, id, login.wait_seconds, on_woken, call, &call->waiter) < 0)
-        return reply_verdict(call, &login, &verdict);
+        return reply_verdict(call, &login, &verdict, false);
     peer->waits_for = id;
     return CALL_PARKED;
 }
@@ -266,6 +273,7 @@ static enum call_progress close_step(struct call *call)
 
 void gate1_on_ask(struct call *call);
 void gate1_on_resume(struct call *call);
+void gate1_on_prepare(struct call *call);
 void gate1_on_open(struct call *call);
 void gate1_on_close(struct call *call);
 
@@ -277,6 +285,11 @@ void gate1_on_ask(struct call *call)
 void gate1_on_resume(struct call *call)
 {
     call_run(call, resume_step);
+}
+
+void gate1_on_prepare(struct call *call)
+{
+    call_run(call, prepare_step);
 }
 
 void gate1_on_open(struct call *call)

@@ -40,21 +40,27 @@ static bool is_name_lost(DBusMessage *message)
            strcmp(name, BROKER1_INTERFACE) == 0;
 }
 
-/* The place of a connection among the counts: the bus calls them ":1.NUMBER". */
 static uint16_t *count_of_sender(struct bus *bus, const char *sender)
 {
-    const char *dot = sender ? strrchr(sender, '.') : NULL;
-
-    return &bus->counts.of_sender[dot ? strtoull(dot + 1, NULL, 10) % CALL_PLACES : 0];
+    return &bus->counts.of_sender[caller_number(sender) % CALL_PLACES];
 }
 
-/* Each call is kept until it is answered, and who waits for no reply can send without end. */
-static bool is_too_many(const struct people_server *server, DBusMessage *message)
+/* Each call is kept until it is answered, and who waits for no reply can send without end. Whoever
+ * is known already is refused here, before anything is kept. */
+static bool is_too_many(const struct people_server *server, DBusMessage *message,
+                        struct error *error)
 {
-    return dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL &&
-           (server->bus->counts.total >= LIMIT_CALLS_TOTAL ||
-            *count_of_sender(server->bus, dbus_message_get_sender(message)) >=
-                LIMIT_CALLS_CONNECTION);
+    const char *sender = dbus_message_get_sender(message);
+    const struct caller *caller;
+
+    if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL)
+        return false;
+    caller = caller_known(server->bus, sender);
+    if (caller && caller_is_busy(server->bus, caller, error))
+        return true;
+    error_set(error, ERROR_LIMIT_REACHED, "too many calls are under way: wait for an answer first");
+    return server->bus->counts.total >= LIMIT_CALLS_TOTAL ||
+           *count_of_sender(server->bus, sender) >= LIMIT_CALLS_CONNECTION;
 }
 
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message,
@@ -70,11 +76,8 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         server->lost = true;
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    if (is_too_many(server, message)) {
-        error_set(&error, ERROR_LIMIT_REACHED,
-                  "too many calls are under way: wait for an answer first");
+    if (is_too_many(server, message, &error))
         return call_refuse(connection, message, &error);
-    }
     return call_dispatch(server->bus, &broker1_interface, connection, message, server);
 }
 
@@ -420,6 +423,7 @@ void people_answer_reload(struct bus *bus, uint64_t done, const char *problem)
 
 static void begin(struct call *call, call_step step)
 {
+    call->queue = NAMES_PEOPLE;
     call_count(call, &call->bus->counts.total);
     call_count(call, count_of_sender(call->bus, dbus_message_get_sender(call->message)));
     caller_find(call, step);

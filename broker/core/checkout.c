@@ -66,7 +66,8 @@ int checkout_seal(struct checkout *checkout)
         canonical_add_text(object, "reason", checkout->reason) < 0 ||
         canonical_add_text(object, "ticket", checkout->ticket) < 0 ||
         canonical_add_number(object, "duration", checkout->duration) < 0 ||
-        (checkout->start_at && canonical_add_number(object, "start", checkout->start_at) < 0) ||
+        (checkout->asked_start &&
+         canonical_add_number(object, "start", checkout->asked_start) < 0) ||
         canonical_add_text(object, "policy", checkout->policy) < 0 ||
         canonical_add_text(object, "policy_digest", checkout->policy_digest) < 0)
         return -ENOMEM;

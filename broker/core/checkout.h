@@ -71,11 +71,12 @@ struct checkout {
     char policy_digest[DIGEST_TEXT_MAX]; /* of the whole policy text at filing */
     char digest[DIGEST_TEXT_MAX];        /* of what approvers are shown (contracts) */
 
-    uint64_t requested; /* when filed */
-    uint64_t lapses;    /* pending until */
-    uint64_t duration;  /* seconds asked for; decisions may have set less */
-    uint64_t start_at;  /* scheduled start; 0: at once */
-    uint64_t extends;   /* id of the check-out it extends; 0: none */
+    uint64_t requested;   /* when filed */
+    uint64_t lapses;      /* pending until */
+    uint64_t duration;    /* seconds asked for; decisions may have set less */
+    uint64_t asked_start; /* the start that was asked for; 0: at once */
+    uint64_t start_at;    /* the same, or later where an approver said so */
+    uint64_t extends;     /* id of the check-out it extends; 0: none */
 
     uint64_t approved_at; /* 0: not yet */
     uint64_t

@@ -157,6 +157,9 @@ static int check_terms(const struct policy *policy, const struct checkout *check
         return error_set(error, ERROR_POLICY_REFUSED,
                          "policy %s allows at most %s by now: approve it for that or less (--for)",
                          policy->name, duration_format(policy->max_duration, most));
+    if (terms->start && terms->start < now->wall)
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "that start has passed already: approve it without one, to start at once");
     if (terms->start && terms->start < checkout->start_at)
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "that is earlier than %s asked for (%s): an approval can only set a later "

@@ -34,12 +34,16 @@ static bool can_open(const struct ledger *ledger, const struct checkout *checkou
 
 /* An approved one whose clock starts at its first use: starts it. */
 static int first_use(struct ledger *ledger, struct checkout *checkout, const struct login *login,
-                     const struct moment *now, struct error *error)
+                     const struct entrance *entrance, const struct moment *now, struct error *error)
 {
     struct change change = {
         .kind = EVENT_STARTED, .life = LIFE_STARTED, .checkout = checkout, .login = login};
 
     checkout_open_window(checkout, now->wall, now);
+    if (entrance->rehearses) {
+        checkout->state = lifecycle_next(checkout->state, LIFE_STARTED);
+        return 0;
+    }
     return ledger_commit(ledger, &change, 1, now, error);
 }
 
@@ -68,13 +72,15 @@ static bool waits_for_use(const struct checkout *checkout, const struct moment *
            now->boot < checkout->end_boot && strcmp(checkout->boot_id, now->boot_id) == 0;
 }
 
-static int say_allow(const struct checkout *checkout, const struct moment *now,
-                     struct verdict *verdict)
+static int say_allow(const struct checkout *checkout, const struct policy *policy,
+                     const struct moment *now, struct verdict *verdict)
 {
     char when[WHEN_TEXT_MAX];
 
     verdict->id = checkout->id;
     verdict->end = checkout->end;
+    verdict->latest = extension_latest_end(policy, checkout);
+    verdict->terminate = policy->on_end == ON_END_TERMINATE;
     return verdict_say(verdict, VERDICT_ALLOW, "check-out %llu: %s has %s until %s",
                        (unsigned long long)checkout->id, checkout->person, checkout->account,
                        when_format(checkout->end, now, when));
@@ -82,19 +88,19 @@ static int say_allow(const struct checkout *checkout, const struct moment *now,
 
 /* Lets in by a check-out that fits, if it is its time: true if that decides the verdict. */
 static bool try_checkout(struct ledger *ledger, struct checkout *checkout,
-                         const struct login *login, const struct moment *now,
-                         struct verdict *verdict)
+                         const struct login *login, const struct entrance *entrance,
+                         const struct moment *now, struct verdict *verdict)
 {
     struct error error;
 
     if (!door_only_asks(login) && waits_for_use(checkout, now) &&
-        first_use(ledger, checkout, login, now, &error) != 0) {
+        first_use(ledger, checkout, login, entrance, now, &error) != 0) {
         verdict_say(verdict, VERDICT_REFUSED, "%s", error.text);
         return true;
     }
     if (checkout->state != STATE_ACTIVE || !checkout_in_window(checkout, now))
         return false;
-    say_allow(checkout, now, verdict);
+    say_allow(checkout, entrance->policy, now, verdict);
     return true;
 }
 
@@ -122,7 +128,7 @@ static int use_open(struct ledger *ledger, const struct login *login,
         for (size_t i = 0; i < open.count; i++)
             if ((open.items[i]->state == STATE_ACTIVE) == active &&
                 can_open(ledger, open.items[i], login, entrance) &&
-                try_checkout(ledger, open.items[i], login, now, verdict))
+                try_checkout(ledger, open.items[i], login, entrance, now, verdict))
                 return 1;
     for (size_t i = 0; i < open.count; i++) {
         const struct checkout *checkout = open.items[i];
@@ -218,7 +224,7 @@ static int file(struct ledger *ledger, const struct login *login, const struct e
 
     verdict->id = checkout->id;
     if (checkout->state != STATE_PENDING)
-        return try_checkout(ledger, checkout, login, now, verdict)
+        return try_checkout(ledger, checkout, login, entrance, now, verdict)
                    ? 0
                    : verdict_say(verdict, VERDICT_REFUSED, "check-out %llu is %s",
                                  (unsigned long long)checkout->id, state_name(checkout->state));
@@ -334,7 +340,7 @@ int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
     } else if (checkout->state == STATE_PENDING && now->wall < checkout->lapses) {
         say_pending(ledger, checkout, &verdict);
     } else if (!can_open(ledger, checkout, login, &entrance) ||
-               !try_checkout(ledger, checkout, login, now, &verdict)) {
+               !try_checkout(ledger, checkout, login, &entrance, now, &verdict)) {
         say_outcome(ledger, checkout, now, &verdict);
     }
     *ret_verdict = verdict;

@@ -10,6 +10,7 @@
 struct entrance {
     const struct identity *person, *account; /* NULL: not known */
     const struct policy *policy;             /* NULL unless one decides */
+    bool rehearses;                          /* starts no clock: what it would be is only said */
 };
 
 /* Returns 0. What does not fit is cut at a character's border. */

@@ -23,8 +23,10 @@ int verdict_say(struct verdict *verdict, enum verdict_kind kind, const char *for
     int length;
 
     verdict->kind = kind;
-    if (kind != VERDICT_ALLOW)
-        verdict->end = 0;
+    if (kind != VERDICT_ALLOW) {
+        verdict->end = verdict->latest = 0;
+        verdict->terminate = false;
+    }
     va_start(arguments, format);
     length = vsnprintf(verdict->message, sizeof(verdict->message), format, arguments);
     va_end(arguments);

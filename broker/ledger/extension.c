@@ -5,11 +5,12 @@
 #include "ledger/ledger_internal.h"
 #include "duration.h"
 
-/* The latest end that a check-out can be given, counted from its first start. Before it starts
- * nothing is known but how long it may last. */
-static uint64_t latest_end(const struct policy *policy, const struct checkout *checkout)
+uint64_t extension_latest_end(const struct policy *policy, const struct checkout *checkout)
 {
-    return checkout->start + policy->max_duration;
+    uint64_t latest = checkout->start + policy->max_duration;
+
+    /* The policy may have allowed more when this was approved. */
+    return latest > checkout->end ? latest : checkout->end;
 }
 
 static int check_room(struct ledger *ledger, const struct policy *policy,
@@ -17,7 +18,7 @@ static int check_room(struct ledger *ledger, const struct policy *policy,
                       struct error *error)
 {
     char most[DURATION_TEXT_MAX], room[DURATION_TEXT_MAX], end[WHEN_TEXT_MAX];
-    uint64_t latest = latest_end(policy, checkout);
+    uint64_t latest = extension_latest_end(policy, checkout);
 
     if (seconds <= LIMIT_DURATION_SECONDS && checkout->end + seconds <= latest)
         return request_check_span(ledger, policy, checkout, checkout->end, checkout->end + seconds,

@@ -82,6 +82,10 @@ struct verdict {
     enum verdict_kind kind;
     uint64_t id;  /* of the request or check-out; 0: none */
     uint64_t end; /* of the window; 0: none */
+    /* Where it allows: the latest end that extensions could give it, and whether the policy ends
+     * the sessions then. */
+    uint64_t latest;
+    bool terminate;
     char message[LIMIT_SENTENCE];
 };
 
@@ -93,6 +97,11 @@ int ledger_ask(struct ledger *ledger, const struct login *login, struct roster *
 /* How does that request of the same person, account, door and boot stand now? Files nothing. */
 int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
                   struct roster *roster, const struct moment *now, struct verdict *ret_verdict);
+
+/* The session phase, before the session is there to be recorded: as ledger_ask, but the clock of a
+ * check-out that waits for its first use does not start. */
+int ledger_prepare_session(struct ledger *ledger, const struct login *login, struct roster *roster,
+                           const struct moment *now, struct verdict *ret_verdict);
 
 /* The session phase: as ledger_ask, and records the session where it allows. */
 int ledger_open_session(struct ledger *ledger, const struct login *login, struct roster *roster,

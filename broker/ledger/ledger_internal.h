@@ -149,6 +149,9 @@ int request_decide(struct ledger *ledger, const struct request *request,
 int request_find_user(struct roster *roster, const char *name, bool groups,
                       const struct identity **ret_user, struct error *error);
 
+/* The latest end that extensions can give it, counted from its start, which is known. */
+uint64_t extension_latest_end(const struct policy *policy, const struct checkout *checkout);
+
 /* The quorum of an extension is reached: moves the end of the check-out that it extends, which is
  * handed over in *ret_extended and must live until the commit. */
 int extension_complete(struct ledger *ledger, const struct policy *policy,

@@ -155,7 +155,7 @@ static struct checkout *checkout_from(const struct ledger *ledger, const struct 
     checkout->requested = now->wall;
     checkout->lapses = now->wall + draft->policy->pending_timeout;
     checkout->duration = seconds;
-    checkout->start_at = draft->start;
+    checkout->asked_start = checkout->start_at = draft->start;
     checkout->extends = draft->extends;
     checkout->survive_reboot = draft->policy->survive_reboot;
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));

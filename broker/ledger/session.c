@@ -40,6 +40,21 @@ static int record_session(struct ledger *ledger, const struct login *login,
     return ledger_commit(ledger, &change, 1, now, error);
 }
 
+int ledger_prepare_session(struct ledger *ledger, const struct login *login, struct roster *roster,
+                           const struct moment *now, struct verdict *ret_verdict)
+{
+    struct verdict verdict = {.kind = VERDICT_REFUSED};
+    struct entrance entrance = {.rehearses = true};
+    int r = door_ask(ledger, login, roster, now, &entrance, &verdict);
+
+    if (r != 0)
+        return r;
+    if (verdict.kind == VERDICT_REFUSED)
+        door_refuse(ledger, login, &entrance, now, &verdict);
+    *ret_verdict = verdict;
+    return 0;
+}
+
 int ledger_open_session(struct ledger *ledger, const struct login *login, struct roster *roster,
                         const struct moment *now, struct verdict *ret_verdict)
 {

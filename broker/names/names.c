@@ -23,7 +23,8 @@
 /* sd-event may be this late with a deadline. */
 #define ACCURACY_US 1000
 
-enum lane_kind { LANE_PLAIN, LANE_GROUPS, LANE_COUNT };
+/* A plain one and one for groups, for each queue. */
+#define LANES (2 * (NAMES_PEOPLE + 1))
 
 struct worker {
     struct lane *lane;
@@ -46,7 +47,7 @@ struct names {
     sd_event_source *failures;  /* enabled while there are failed look-ups to be answered */
     struct lookup_list pending; /* all, the oldest first */
     struct lookup_list failed;
-    struct lane lanes[LANE_COUNT];
+    struct lane lanes[LANES];
     uint64_t last_id;
     bool answering;
     uint8_t packet[MESSAGE_PACKET_MAX + 1]; /* one more than fits: what is longer shows */
@@ -295,7 +296,7 @@ static int on_failures(sd_event_source *source, void *userdata)
 /* When nothing was asked for a while, one worker for each lane is enough. */
 static void retire_surplus(struct names *names)
 {
-    for (size_t i = 0; i < LANE_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         bool kept = false;
 
         for (size_t j = 0; j < WORKERS_MAX; j++) {
@@ -347,7 +348,7 @@ int names_new(sd_event *event, const char *worker_program, struct names **ret_na
     names->event = sd_event_ref(event);
     TAILQ_INIT(&names->pending);
     TAILQ_INIT(&names->failed);
-    for (size_t i = 0; i < LANE_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         struct lane *lane = &names->lanes[i];
 
         lane->names = names;
@@ -386,7 +387,7 @@ struct names *names_free(struct names *names)
         lookup_detach(lookup);
         lookup_free(lookup);
     }
-    for (size_t i = 0; i < LANE_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         for (size_t j = 0; j < WORKERS_MAX; j++) {
             struct worker *worker = &names->lanes[i].workers[j];
 
@@ -400,8 +401,8 @@ struct names *names_free(struct names *names)
     return NULL;
 }
 
-int names_look_up(struct names *names, const struct names_item *items, size_t count,
-                  names_done done, void *userdata, struct names_lookup **ret_lookup)
+int names_look_up(struct names *names, enum names_queue queue, const struct names_item *items,
+                  size_t count, names_done done, void *userdata, struct names_lookup **ret_lookup)
 {
     CLEANUP(cleanup_lookup) struct names_lookup *lookup = NULL;
     int enabled = SD_EVENT_OFF;
@@ -409,7 +410,7 @@ int names_look_up(struct names *names, const struct names_item *items, size_t co
 
     if (r < 0)
         return r;
-    struct lane *lane = &names->lanes[lookup_needs_groups(lookup) ? LANE_GROUPS : LANE_PLAIN];
+    struct lane *lane = &names->lanes[2 * queue + lookup_needs_groups(lookup)];
     if (lane->n_waiting >= WAITING_MAX)
         return -EBUSY;
 

@@ -23,6 +23,9 @@ enum names_kind {
                       is */
 };
 
+/* Who waits: what people ask never delays a door. */
+enum names_queue { NAMES_DOORS, NAMES_PEOPLE };
+
 struct names_item {
     enum names_kind kind;
     const char *name; /* borrowed until names_look_up returns */
@@ -58,12 +61,12 @@ struct names_lookup;
 #define NAMES_BATCH_MAX 32
 
 /* Queues a batch of 1 to NAMES_BATCH_MAX items. `done` is called from the loop, never from within.
- * Batches that need groups and batches that do not are served by different workers, so that a slow
- * group look-up delays no plain one. *ret_lookup (may be NULL) can be cancelled until done was
- * called. Returns 0, -ENOMEM, -EINVAL (no such kind, no valid name, UID_UNSET), or -EBUSY when too
- * many are waiting. */
-int names_look_up(struct names *names, const struct names_item *items, size_t count,
-                  names_done done, void *userdata, struct names_lookup **ret_lookup);
+ * Each queue has workers of its own, and within it batches that need groups and batches that do
+ * not, so that a slow group look-up delays no plain one. *ret_lookup (may be NULL) can be cancelled
+ * until done was called. Returns 0, -ENOMEM, -EINVAL (no such kind, no valid name, UID_UNSET), or
+ * -EBUSY when too many are waiting. */
+int names_look_up(struct names *names, enum names_queue queue, const struct names_item *items,
+                  size_t count, names_done done, void *userdata, struct names_lookup **ret_lookup);
 /* NULL is fine; done is not called. Within done it does nothing. */
 void names_cancel(struct names_lookup *lookup);
 

@@ -205,8 +205,8 @@ static void look_up_next(struct terminals *terminals)
             .uid = terminals->uids[terminals->next_uid++],
             .groups = true,
         };
-    if (count == 0 ||
-        names_look_up(terminals->names, items, count, on_people, terminals, &terminals->lookup) < 0)
+    if (count == 0 || names_look_up(terminals->names, NAMES_PEOPLE, items, count, on_people,
+                                    terminals, &terminals->lookup) < 0)
         round_end(terminals);
 }
 

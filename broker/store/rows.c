@@ -35,6 +35,7 @@ static const struct column checkout_columns[] = {
     COLUMN(checkout, requested, "requested", COLUMN_U64),
     COLUMN(checkout, lapses, "lapses", COLUMN_U64),
     COLUMN(checkout, duration, "duration", COLUMN_U64),
+    COLUMN(checkout, asked_start, "asked_start", COLUMN_U64),
     COLUMN(checkout, start_at, "start_at", COLUMN_U64),
     COLUMN(checkout, extends, "extends", COLUMN_U64),
     COLUMN(checkout, approved_at, "approved_at", COLUMN_U64),

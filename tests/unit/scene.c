@@ -313,6 +313,17 @@ enum verdict_kind scene_resume(struct scene *scene, uint64_t id, const struct lo
     return verdict_given(scene, r);
 }
 
+enum verdict_kind scene_prepare(struct scene *scene, const struct login *login)
+{
+    int r;
+
+    scene->verdict = untouched;
+    SCENE_ANSWERED(
+        scene, r,
+        ledger_prepare_session(scene->ledger, login, &roster, &scene->now, &scene->verdict));
+    return verdict_given(scene, r);
+}
+
 enum verdict_kind scene_open(struct scene *scene, const struct login *login)
 {
     int r;

@@ -105,6 +105,7 @@ struct caller scene_caller(const struct scene *scene, const char *name);
  */
 enum verdict_kind scene_ask(struct scene *scene, const struct login *login);
 enum verdict_kind scene_resume(struct scene *scene, uint64_t id, const struct login *login);
+enum verdict_kind scene_prepare(struct scene *scene, const struct login *login);
 enum verdict_kind scene_open(struct scene *scene, const struct login *login);
 int scene_request(struct scene *scene, const char *person, const struct request *request,
                   uint64_t *ret_id);

@@ -204,7 +204,7 @@ static void test_busy_name_service(void **state)
     int r;
 
     do
-        r = names_look_up(scene->stage->names, &item, 1, ignore_names, NULL, NULL);
+        r = names_look_up(scene->stage->names, NAMES_DOORS, &item, 1, ignore_names, NULL, NULL);
     while (r == 0);
     assert_int_equal(r, -EBUSY);
     plan.step = ask_for_people;

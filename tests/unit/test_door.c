@@ -619,6 +619,47 @@ static void test_first_use(void **state)
     assert_verdict(scene_open(scene, &login), VERDICT_PENDING);
 }
 
+#define BRIEF                                                                                      \
+    "[policy plain]\n"                                                                             \
+    "accounts = oracle\n"                                                                          \
+    "requesters = alice\n"                                                                         \
+    "approvers = %security\n"                                                                      \
+    "duration = 10min\n"                                                                           \
+    "max-duration = 10min\n"                                                                       \
+    "on-end = warn\n"
+
+/* What a session would live until, before there is one. */
+static void test_prepare(void **state)
+{
+    struct scene *scene = *state;
+    struct login login = scene_login(scene, DOOR_SUDO, "alice", "oracle");
+    uint64_t id;
+
+    scene_policies(scene, PLAIN "clock = first-use\nmax-duration = 3h\n");
+    assert_verdict(scene_prepare(scene, &login), VERDICT_PENDING);
+    id = scene->verdict.id;
+    assert_int_equal(scene->verdict.latest, 0);
+    assert_code(scene_approve(scene, "bob", id), 0);
+    assert_verdict(scene_prepare(scene, &login), VERDICT_ALLOW);
+    assert_int_equal(scene->verdict.id, id);
+    assert_int_equal(scene->verdict.end, SCENE_WALL + 3600);
+    assert_int_equal(scene->verdict.latest, SCENE_WALL + 3 * 3600);
+    assert_true(scene->verdict.terminate);
+    assert_state(scene, id, STATE_APPROVED);
+    assert_int_equal(scene_number(scene, "SELECT count(*) FROM session"), 0);
+    assert_verdict(scene_open(scene, &login), VERDICT_ALLOW);
+    assert_state(scene, id, STATE_ACTIVE);
+
+    /* The policy allows less than was approved, and ends nothing. */
+    scene_policies(scene, BRIEF);
+    assert_verdict(scene_prepare(scene, &login), VERDICT_ALLOW);
+    assert_int_equal(scene->verdict.latest, SCENE_WALL + 3600);
+    assert_false(scene->verdict.terminate);
+    scene_pass(scene, 3600);
+    assert_verdict(scene_prepare(scene, &login), VERDICT_PENDING);
+    assert_int_equal(scene->verdict.latest, 0);
+}
+
 static void test_first_use_too_late(void **state)
 {
     struct scene *scene = *state;
@@ -1065,6 +1106,7 @@ int main(void)
         TEST(test_scheduled),
         TEST(test_scheduled_and_waited_for),
         TEST(test_lapse),
+        TEST(test_prepare),
         TEST(test_first_use),
         TEST(test_first_use_too_late),
         TEST(test_first_use_where_another_is_active),

@@ -204,6 +204,8 @@ static void test_verdicts(void **state)
     id = answer.id;
     assert_int_equal(ask(scene, door, "Ask", 0, "alice", "root", 0).id, id);
     assert_int_equal(stage_approve(scene->stage, id, BOB), 0);
+    assert_string_equal(ask(scene, door, "Prepare", 0, "alice", "root", 0).verdict, "allow");
+    assert_int_equal(scene->stage->events[EVENT_SESSION_OPENED], 0);
     answer = ask(scene, door, "Open", 0, "alice", "root", 0);
     assert_string_equal(answer.verdict, "allow");
     assert_int_equal(answer.id, id);
@@ -213,6 +215,30 @@ static void test_verdicts(void **state)
     assert_string_equal(ask(scene, door, "Resume", 999, "alice", "root", 0).verdict, "refused");
     stage_hang_up(door);
     stage_run(scene->stage);
+}
+
+/* What the door makes the session's scope of. */
+static void test_prepare(void **state)
+{
+    struct scene *scene = *state;
+    DBusConnection *door = knock(scene);
+    CLEANUP_MESSAGE DBusMessage *call = stage_login("Prepare", 0, "alice", "root", 0);
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    const char *verdict = NULL, *message = NULL;
+    dbus_uint64_t id = 0, end = 0, latest = 0;
+    dbus_bool_t terminate = FALSE;
+
+    assert_int_equal(
+        stage_approve(scene->stage, ask(scene, door, "Ask", 0, "alice", "root", 0).id, BOB), 0);
+    reply = stage_call(scene->stage, door, call);
+    assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &verdict, DBUS_TYPE_UINT64,
+                                      &id, DBUS_TYPE_UINT64, &end, DBUS_TYPE_STRING, &message,
+                                      DBUS_TYPE_UINT64, &latest, DBUS_TYPE_BOOLEAN, &terminate,
+                                      DBUS_TYPE_INVALID));
+    assert_string_equal(verdict, "allow");
+    assert_true(latest > end && end > 0);
+    assert_true(terminate);
+    stage_hang_up(door);
 }
 
 static void test_close(void **state)
@@ -708,6 +734,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_verdicts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_prepare, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resume_is_held_until_approved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resume_for_the_quorum, set_up, tear_down),

@@ -28,6 +28,7 @@ struct call {
 
 HANDLER(gate1_on_ask)
 HANDLER(gate1_on_resume)
+HANDLER(gate1_on_prepare)
 HANDLER(gate1_on_open)
 HANDLER(gate1_on_close)
 

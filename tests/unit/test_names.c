@@ -202,21 +202,26 @@ static void test_order_and_limit(void **state)
     struct names_lookup *lookups[300] = {0};
     size_t queued = 0;
 
-    while (names_look_up(fixture->names, &root, 1, on_done, (void *)queued, &lookups[queued]) == 0)
+    while (names_look_up(fixture->names, NAMES_DOORS, &root, 1, on_done, (void *)queued,
+                         &lookups[queued]) == 0)
         queued++;
     /* Four with workers, the rest waiting. */
     assert_int_equal(queued, 4 + 256);
-    assert_int_equal(names_look_up(fixture->names, &root, 1, on_done, NULL, NULL), -EBUSY);
-    /* The other lane has a queue of its own. */
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &root, 1, on_done, NULL, NULL),
+                     -EBUSY);
+    /* The other lane has a queue of its own, and so have people. */
     look_up_user("root", true, 300);
+    assert_int_equal(
+        names_look_up(fixture->names, NAMES_PEOPLE, &root, 1, on_done, (void *)301, NULL), 0);
     /* Cancelling makes room. */
     names_cancel(lookups[100]);
     names_cancel(lookups[259]);
     look_up_user("root", false, 400);
     look_up_user("root", false, 401);
-    assert_int_equal(names_look_up(fixture->names, &root, 1, on_done, NULL, NULL), -EBUSY);
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &root, 1, on_done, NULL, NULL),
+                     -EBUSY);
 
-    wait_for(queued - 2 + 3);
+    wait_for(queued - 2 + 4);
     bool seen[500] = {false};
     for (size_t i = 0; i < fixture->n_calls; i++) {
         assert_int_equal(fixture->calls[i].error, 0);
@@ -225,7 +230,7 @@ static void test_order_and_limit(void **state)
     }
     assert_false(seen[100]);
     assert_false(seen[259]);
-    assert_true(seen[300] && seen[400] && seen[401]);
+    assert_true(seen[300] && seen[301] && seen[400] && seen[401]);
 }
 
 static void again(const struct names_item *items, struct names_result *results, size_t count,
@@ -237,7 +242,8 @@ static void again(const struct names_item *items, struct names_result *results, 
     names_cancel(*self);
     on_done(items, results, count, NULL);
     if (fixture->n_calls < 20)
-        assert_int_equal(names_look_up(fixture->names, items, count, again, userdata, self), 0);
+        assert_int_equal(
+            names_look_up(fixture->names, NAMES_DOORS, items, count, again, userdata, self), 0);
 }
 
 static void test_asking_from_within_the_answer(void **state)
@@ -245,7 +251,8 @@ static void test_asking_from_within_the_answer(void **state)
     struct names_item root = {.kind = NAMES_USER, .name = "root"};
     struct names_lookup *lookup = NULL;
 
-    assert_int_equal(names_look_up(fixture->names, &root, 1, again, &lookup, &lookup), 0);
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &root, 1, again, &lookup, &lookup),
+                     0);
     wait_for(20);
     for (size_t i = 0; i < 20; i++)
         assert_int_equal(fixture->calls[i].error, 0);
@@ -254,7 +261,8 @@ static void test_asking_from_within_the_answer(void **state)
     forget_calls();
     names_free(fixture->names);
     assert_int_equal(names_new(fixture->event, "/nonexistent/worker", &fixture->names), 0);
-    assert_int_equal(names_look_up(fixture->names, &root, 1, again, &lookup, &lookup), 0);
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &root, 1, again, &lookup, &lookup),
+                     0);
     wait_for(20);
     for (size_t i = 0; i < 20; i++)
         assert_int_equal(fixture->calls[i].error, -EIO);
@@ -280,23 +288,30 @@ static void test_bad_questions(void **state)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct names_item bad[] = {item, {.kind = NAMES_USER, .name = names[i]}};
-        assert_int_equal(names_look_up(fixture->names, bad, 2, on_done, NULL, NULL), -EINVAL);
+        assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, bad, 2, on_done, NULL, NULL),
+                         -EINVAL);
         bad[1].kind = NAMES_MEMBERS;
-        assert_int_equal(names_look_up(fixture->names, bad, 2, on_done, NULL, NULL), -EINVAL);
+        assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, bad, 2, on_done, NULL, NULL),
+                         -EINVAL);
     }
     memset(longer, 'x', LIMIT_NAME + 1);
     longer[LIMIT_NAME + 1] = '\0';
     struct names_item bad = {.kind = NAMES_USER, .name = longer};
-    assert_int_equal(names_look_up(fixture->names, &bad, 1, on_done, NULL, NULL), -EINVAL);
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &bad, 1, on_done, NULL, NULL),
+                     -EINVAL);
     bad = (struct names_item){.kind = NAMES_UID, .uid = UID_UNSET};
-    assert_int_equal(names_look_up(fixture->names, &bad, 1, on_done, NULL, NULL), -EINVAL);
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &bad, 1, on_done, NULL, NULL),
+                     -EINVAL);
     bad = (struct names_item){.kind = (enum names_kind)7, .name = "root"};
-    assert_int_equal(names_look_up(fixture->names, &bad, 1, on_done, NULL, NULL), -EINVAL);
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, &bad, 1, on_done, NULL, NULL),
+                     -EINVAL);
     for (size_t i = 0; i <= NAMES_BATCH_MAX; i++)
         many[i] = item;
-    assert_int_equal(names_look_up(fixture->names, many, 0, on_done, NULL, NULL), -EINVAL);
-    assert_int_equal(names_look_up(fixture->names, many, NAMES_BATCH_MAX + 1, on_done, NULL, NULL),
+    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, many, 0, on_done, NULL, NULL),
                      -EINVAL);
+    assert_int_equal(
+        names_look_up(fixture->names, NAMES_DOORS, many, NAMES_BATCH_MAX + 1, on_done, NULL, NULL),
+        -EINVAL);
 }
 
 /* ---- Workers as they should not be ---- */

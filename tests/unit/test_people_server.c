@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 #include "broker1.h"
+#include "bus/caller.h"
 #include "bus/people_server.h"
 #include "caps.h"
 #include "stage.h"
@@ -697,6 +699,17 @@ static bool has_all_known(void *userdata)
     return n >= LIMIT_CALLS_PERSON;
 }
 
+static void on_door_names(const struct names_item *items, struct names_result *results,
+                          size_t count, void *userdata)
+{
+    *(int *)userdata = results[0].error;
+}
+
+static bool is_answered(void *userdata)
+{
+    return *(int *)userdata <= 0;
+}
+
 /* The same person on many connections. */
 static void test_flood_on_many_connections(void **state)
 {
@@ -707,6 +720,7 @@ static void test_flood_on_many_connections(void **state)
     const char *hanging = "hangs-person", *account = "root";
     size_t kept = 0;
     struct call *call;
+    int door = 1;
 
     for (size_t i = 0; i < CONNECTIONS; i++) {
         connections[i] = come(scene, BOB);
@@ -727,11 +741,50 @@ static void test_flood_on_many_connections(void **state)
     LIST_FOREACH(call, &scene->stage->bus.calls, link)
     kept++;
     assert_int_equal(kept, LIMIT_CALLS_PERSON);
+    /* They all hang in the name service, and a door's look-up is answered. */
+    assert_int_equal(names_look_up(scene->stage->names, NAMES_DOORS,
+                                   &(struct names_item){.kind = NAMES_USER, .name = "root"}, 1,
+                                   on_door_names, &door, NULL),
+                     0);
+    stage_until(scene->stage, is_answered, &door, NULL, 0);
+    assert_int_equal(door, 0);
     connections[CONNECTIONS] = come(scene, BOB);
     answer = get(scene, connections[CONNECTIONS], 999999);
     assert_error(answer, "org.pamcheckout.Error.LimitReached");
     for (size_t i = 0; i <= CONNECTIONS; i++)
         stage_hang_up(connections[i]);
+}
+
+/* The bus is asked once for a connection; a stranger in the same place of the table is asked about.
+ */
+static void test_known_caller(void **state)
+{
+    struct scene *scene = *state;
+    struct bus *bus = &scene->stage->bus;
+    DBusConnection *alice = come(scene, ALICE), *bob = come(scene, BOB);
+    const char *name = dbus_bus_get_unique_name(alice);
+    struct known_caller *place = &bus->known[caller_number(name) % KNOWN_CALLERS];
+    CLEANUP_MESSAGE DBusMessage *first = NULL, *second = NULL, *third = NULL;
+    uint64_t id;
+
+    assert_null(caller_known(bus, name));
+    id = request(scene, alice, "root");
+    assert_non_null(caller_known(bus, name));
+    assert_int_equal(caller_known(bus, name)->uid, ALICE);
+    assert_null(caller_known(bus, dbus_bus_get_unique_name(bob)));
+    assert_null(caller_known(bus, NULL));
+    assert_null(caller_known(bus, ""));
+    first = get(scene, alice, id);
+    assert_string_equal(look_up(first, "person"), "alice");
+
+    place->caller.uid = MALLORY;
+    second = get(scene, alice, id);
+    assert_error(second, "org.pamcheckout.Error.NotPermitted");
+    (void)snprintf(place->sender, sizeof(place->sender), ":7.%" PRIu64, caller_number(name));
+    third = get(scene, alice, id);
+    assert_string_equal(look_up(third, "person"), "alice");
+    stage_hang_up(alice);
+    stage_hang_up(bob);
 }
 
 int main(int argc, char **argv)
@@ -755,6 +808,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_no_reply, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flood_on_many_connections, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_known_caller, set_up, tear_down),
     };
     int code;
 
