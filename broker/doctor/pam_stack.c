@@ -144,12 +144,12 @@ static int add(struct reading *reading, const struct source *source, enum pam_ph
 }
 
 static int add_plain(struct reading *reading, const struct source *source, enum pam_phase phase,
-                     unsigned line, enum pam_handler_kind kind, const int *actions)
+                     unsigned line, enum pam_handler_kind kind)
 {
     struct pam_handler handler = {.kind = kind, .level = source->level, .line = line};
 
     for (int i = 0; i < PAM_TEXT_CODES; i++)
-        handler.actions[i] = actions ? actions[i] : PAM_DO_BAD;
+        handler.actions[i] = PAM_DO_BAD;
     return add(reading, source, phase, &handler);
 }
 
@@ -197,16 +197,17 @@ static int read_module(struct reading *reading, const struct source *source, enu
 /* include, substack, @include. Returns 0 even where the file cannot be used: then a line that fails
  * stands in its place. */
 static int read_include(struct reading *reading, const struct source *source, enum pam_phase phase,
-                        unsigned line, const char *name, bool substack, const int *actions)
+                        unsigned line, const char *name, bool substack, bool debian)
 {
     struct source below = *source;
+    struct pam_handler fails = {.kind = PAM_MUST_FAIL, .level = source->level, .line = line};
     int r;
 
     below.only = phase;
     below.depth++;
     below.level += substack;
     if (substack) {
-        r = add_plain(reading, source, phase, line, PAM_SUBSTACK, NULL);
+        r = add_plain(reading, source, phase, line, PAM_SUBSTACK);
         if (r < 0)
             return r;
     }
@@ -218,9 +219,16 @@ static int read_include(struct reading *reading, const struct source *source, en
     if (phase == ANY_PHASE)
         return break_off(reading, source, line, "@include of a file that cannot be read");
     r = remark(reading, true, source, line,
-               "%s cannot be included: this line fails whenever it is its turn",
+               debian ? "%s cannot be included, and what libpam makes of that is left to chance"
+                      : "%s cannot be included: this line fails whenever it is its turn",
                name ? name : "nothing");
-    return r < 0 ? r : add_plain(reading, source, phase, line, PAM_MUST_FAIL, actions);
+    if (r < 0)
+        return r;
+    /* Its patch leaves the actions of such a line as the memory was. */
+    fails.uncertain = debian;
+    for (int i = 0; i < PAM_TEXT_CODES; i++)
+        fails.actions[i] = debian ? PAM_DO_IGNORE : PAM_DO_BAD;
+    return add(reading, source, phase, &fails);
 }
 
 static enum pam_phase phase_of(const char *word)
@@ -243,7 +251,7 @@ static int read_debian_include(struct reading *reading, const struct source *sou
         path = NULL;
         return -ENOMEM;
     }
-    return read_include(reading, source, source->only, line, path ? path : name, false, NULL);
+    return read_include(reading, source, source->only, line, path ? path : name, false, true);
 }
 
 static int read_line(struct reading *reading, const struct source *source, char *text,
@@ -284,13 +292,13 @@ static int read_line(struct reading *reading, const struct source *source, char 
     control = pam_text_word(NULL, &next);
     if (!control) {
         r = remark(reading, true, source, line, "the line ends before its control: it fails");
-        return r < 0 ? r : add_plain(reading, source, phase, line, PAM_MUST_FAIL, NULL);
+        return r < 0 ? r : add_plain(reading, source, phase, line, PAM_MUST_FAIL);
     }
     if (strcasecmp(control, "include") == 0 || strcasecmp(control, "substack") == 0) {
         bool substack = strcasecmp(control, "substack") == 0;
 
         return read_include(reading, source, phase, line, pam_text_word(NULL, &next), substack,
-                            NULL);
+                            false);
     }
     understood = pam_text_control(control, actions);
     if (!understood) {

@@ -34,6 +34,7 @@ struct pam_handler {
     enum pam_handler_kind kind;
     int level;                   /* of substacks */
     int actions[PAM_TEXT_CODES]; /* enum pam_action, or a jump */
+    bool uncertain;              /* Debian's libpam does with its failure what chance says */
     char *control;               /* as written, without brackets */
     char *module;                /* as written; NULL for MUST_FAIL */
     char **arguments;

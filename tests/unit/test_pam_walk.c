@@ -280,6 +280,14 @@ static struct pam_stack *load(struct stage *stage)
     return stack;
 }
 
+static bool is_uncertain(const struct pam_stack *stack)
+{
+    for (size_t i = 0; i < stack->own[PAM_PHASE_ACCOUNT].count; i++)
+        if (stack->own[PAM_PHASE_ACCOUNT].items[i].uncertain)
+            return true;
+    return false;
+}
+
 static void test_random_stacks(void **state)
 {
     struct stage *stage = *state;
@@ -304,6 +312,9 @@ static void test_random_stacks(void **state)
             broken++;
             continue;
         }
+        /* libpam itself does not know what it does there. */
+        if (is_uncertain(stack))
+            continue;
         /* `other` is this machine's, which libpam was not shown. */
         walk.handlers = &stack->own[PAM_PHASE_ACCOUNT];
         assert_int_equal(pam_walk_run(&walk), 0);
