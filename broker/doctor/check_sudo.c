@@ -18,7 +18,7 @@
 struct looking {
     struct examination *examination;
     const struct sudoers *sudoers;
-    const struct target *target;
+    const struct target *target; /* NULL: whichever it is, with -g */
     const char *option;
     const char *fallback; /* of a service */
     const char *flag;     /* how sudo is called to get there: " -i" */

@@ -354,7 +354,8 @@ void sudoers_each_value(const struct sudoers *sudoers, const struct people *peop
             const json_t *value = option_in(entry, option);
             const json_t *binding = json_object_get(entry, "Binding");
             enum match match = kind == GLOBAL  ? YES
-                               : kind == RUNAS ? match_target(binding, people, target)
+                               : kind == RUNAS
+                                   ? (target ? match_target(binding, people, target) : NO)
                                                : PERHAPS;
 
             if (!value || match == NO)
