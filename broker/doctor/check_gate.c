@@ -10,8 +10,8 @@
 #include "doctor/pam_walk.h"
 
 #define SUCCESS PAM_WALK_BIT(PAM_SUCCESS)
-/* pam_acct_mgmt(3): the password is too old. su and sshd have it changed and go on, sudo goes on for
- * those who need no password, and for them after PAM_AUTHTOK_EXPIRED, too. */
+/* pam_acct_mgmt(3): the password is too old. su and sshd have it changed and go on, sudo goes on
+ * for those who need no password, and for them after PAM_AUTHTOK_EXPIRED, too. */
 #define EXPIRED PAM_WALK_BIT(PAM_NEW_AUTHTOK_REQD)
 #define EXPIRED_SUDO (EXPIRED | PAM_WALK_BIT(PAM_AUTHTOK_EXPIRED))
 /* sudo's begin_session goes on after it. */

@@ -103,6 +103,22 @@ static void check_waits(struct examination *examination, const struct sshd *sshd
            message);
 }
 
+/* OpenSSH 9.8 and later: sshd_config(5). A refusal by the gate counts as a failed login. */
+static void check_penalties(struct examination *examination, const struct sshd *sshd)
+{
+    const char *penalties = sshd_setting(sshd, "persourcepenalties");
+    const char *exempt = sshd_setting(sshd, "persourcepenaltyexemptlist");
+
+    if (!penalties || strcmp(penalties, "no") == 0 || (exempt && strcmp(exempt, "none") != 0))
+        return;
+    report(examination, FINDING_WARNING, "ssh-penalties", "PerSourcePenalties",
+           "Set PerSourcePenaltyExemptList to the networks that your people come from, or "
+           "PerSourcePenalties no.",
+           "sshd shuts out an address for a while after a few refused logins (PerSourcePenalties), "
+           "and "
+           "the gate's refusals count: everybody behind the same address waits.");
+}
+
 void check_ssh(struct examination *examination)
 {
     CLEANUP_SSHD struct sshd *sshd = NULL;
@@ -147,6 +163,7 @@ void check_ssh(struct examination *examination)
         report(examination, FINDING_PROBLEM, "ssh-no-pam", "UsePAM",
                "Set UsePAM yes in sshd_config and reload sshd.",
                "sshd does not use PAM (UsePAM no): ssh goes past every gate.");
+    check_penalties(examination, sshd);
     if (pam_stack_load(examination->tree, "sshd", &stack, NULL) < 0)
         return;
     check_waits(examination, sshd, stack);

@@ -9,16 +9,16 @@
 
 #define SUDOERS "/etc/sudoers"
 #define NEW_SERVICE_FIX                                                                            \
-    "Give sudo to %s a service of its own: copy pam.d-sudo-root of the examples to "               \
-    "/etc/pam.d/sudo-%s with account=%s in it, then add \"Defaults>%s pam_service=sudo-%s, "       \
-    "pam_login_service=sudo-%s, pam_askpass_service=sudo-%s\" to /etc/sudoers.d/zz-pam-checkout "  \
-    "with visudo."
+    "Give sudo to %s a service with a gate: copy pam.d-sudo-root of the examples to "              \
+    "/etc/pam.d/sudo-%s with account=%s in it, then name it in /etc/sudoers.d/zz-pam-checkout as " \
+    "sudoers-root of the examples does."
 
 /* One option's values for one target. */
 struct looking {
     struct examination *examination;
     const struct sudoers *sudoers;
     const struct target *target; /* NULL: whichever it is, with -g */
+    const char *name;            /* its name */
     const char *option;
     const char *fallback; /* of a service */
     const char *flag;     /* how sudo is called to get there: " -i" */
@@ -31,7 +31,7 @@ static void report_flag(const struct looking *looking, const struct sudoers_valu
     unsigned line = sudoers_find_line(looking->sudoers, looking->option, NULL, &file);
 
     findings_add(looking->examination->findings, FINDING_PROBLEM, name, file ? file : SUDOERS, line,
-                 fix, "Sudoers set %s for sudo to %s%s%s: %s", text, looking->target->name,
+                 fix, "Sudoers set %s for sudo to %s%s%s: %s", text, looking->name,
                  value->scope[0] ? " " : "", value->scope, message);
 }
 
@@ -45,7 +45,7 @@ static void see_switch(const struct sudoers_value *value, void *userdata)
         return;
     (void)snprintf(text, sizeof(text), "!%s", looking->option);
     (void)snprintf(fix, sizeof(fix), "Take !%s away, or set \"Defaults>%.64s %s\" behind it.",
-                   looking->option, looking->target->name, looking->option);
+                   looking->option, looking->name, looking->option);
     if (strcmp(looking->option, "pam_session") == 0)
         report_flag(looking, value, text, "sudo-no-pam-session",
                     "the gate in the session phase is not asked, and no session is recorded or "
@@ -69,7 +69,7 @@ static void see_password(const struct sudoers_value *value, void *userdata)
     if (!json_is_true(value->value))
         return;
     (void)snprintf(fix, sizeof(fix), "Take %s away, or set \"Defaults>%.64s !%s\" behind it.",
-                   looking->option, looking->target->name, looking->option);
+                   looking->option, looking->name, looking->option);
     report_flag(looking, value, looking->option, "sudo-other-password",
                 "sudo then tells PAM another person than the one who asks, and who knows that "
                 "password asks in its owner's name or is refused.",
@@ -79,7 +79,7 @@ static void see_password(const struct sudoers_value *value, void *userdata)
 static void see_service(const struct sudoers_value *value, void *userdata)
 {
     const struct looking *looking = userdata;
-    const char *target = looking->target->name;
+    const char *target = looking->name;
     const char *service = json_string_value(value->value);
     char how[512], fix[1024];
     const char *file = NULL;
@@ -99,8 +99,14 @@ static void see_service(const struct sudoers_value *value, void *userdata)
     (void)sudoers_find_line(looking->sudoers, looking->option, service, &file);
     (void)snprintf(how, sizeof(how), "sudo%s to %.64s%s%.200s", looking->flag, target,
                    value->scope[0] ? " " : "", value->scope);
-    (void)snprintf(fix, sizeof(fix), NEW_SERVICE_FIX, target, target, target, target, target,
-                   target, target);
+    if (looking->target)
+        (void)snprintf(fix, sizeof(fix), NEW_SERVICE_FIX, target, target, target);
+    else
+        (void)snprintf(
+            fix, sizeof(fix), "%s",
+            "Settings for targets (Defaults>) do not hold with -g. Send all of sudo to a "
+            "service with a gate, and let out what leads to other accounts, as sudoers-root "
+            "of the examples does.");
     check_gate(looking->examination, &(struct gate_use){
                                          .service = service,
                                          .door = DOOR_SUDO,
@@ -110,6 +116,7 @@ static void see_service(const struct sudoers_value *value, void *userdata)
                                      });
 }
 
+/* target NULL: with -g, where what is set for targets does not hold. */
 static void check_target(struct examination *examination, const struct sudoers *sudoers,
                          const struct target *target)
 {
@@ -122,24 +129,29 @@ static void check_target(struct examination *examination, const struct sudoers *
         {"pam_login_service", "sudo-i", " -i"},
         {"pam_askpass_service", NULL, " -A"},
     };
-    struct looking looking = {examination, sudoers, target, NULL, NULL, ""};
+    const struct people *people = &examination->people;
+    const char *name = target ? target->name : NULL;
+    struct looking looking = {
+        .examination = examination,
+        .sudoers = sudoers,
+        .target = target,
+        .name = target ? target->name : "an account with -g GROUP",
+        .flag = "",
+    };
 
     for (size_t i = 0; i < sizeof(on) / sizeof(*on); i++) {
         looking.option = on[i];
-        sudoers_each_value(sudoers, &examination->people, on[i], target->name, see_switch,
-                           &looking);
+        sudoers_each_value(sudoers, people, on[i], name, see_switch, &looking);
     }
     for (size_t i = 0; i < sizeof(off) / sizeof(*off); i++) {
         looking.option = off[i];
-        sudoers_each_value(sudoers, &examination->people, off[i], target->name, see_password,
-                           &looking);
+        sudoers_each_value(sudoers, people, off[i], name, see_password, &looking);
     }
     for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++) {
         looking.option = services[i].option;
         looking.fallback = services[i].fallback;
         looking.flag = services[i].flag;
-        sudoers_each_value(sudoers, &examination->people, looking.option, target->name, see_service,
-                           &looking);
+        sudoers_each_value(sudoers, people, looking.option, name, see_service, &looking);
     }
 }
 
@@ -215,11 +227,14 @@ void check_sudo(struct examination *examination)
     for (size_t i = 0; i < examination->n_targets; i++)
         if (examination->targets[i].doors & DOOR_SUDO)
             check_target(examination, sudoers, &examination->targets[i]);
-    if (sudoers_allow_groups(sudoers, &who))
-        findings_add(
-            examination->findings, FINDING_NOTE, "way-sudo-group", SUDOERS, 0,
-            "Write \"(ALL)\" instead of \"(ALL:ALL)\" for people who need no groups.",
-            "Sudoers allow %.100s to use sudo -g: the command runs as the person, in a group "
-            "such as disk or docker, and no account is entered that a policy could manage.",
-            who);
+    if (!sudoers_allow_groups(sudoers, &who))
+        return;
+    check_target(examination, sudoers, NULL);
+    findings_add(
+        examination->findings, FINDING_NOTE, "way-sudo-group", SUDOERS, 0,
+        "Write \"(ALL)\" instead of \"(ALL:ALL)\" for people who need no groups.",
+        "Sudoers allow %.100s to use sudo -g: the command runs as the person in any group, "
+        "such as disk or docker. No policy manages groups; with the recipe of sudoers-root it "
+        "takes root's check-out.",
+        who);
 }

@@ -353,10 +353,10 @@ void sudoers_each_value(const struct sudoers *sudoers, const struct people *peop
         json_array_foreach (sudoers->defaults[kind], i, entry) {
             const json_t *value = option_in(entry, option);
             const json_t *binding = json_object_get(entry, "Binding");
-            enum match match = kind == GLOBAL  ? YES
+            enum match match = kind == GLOBAL ? YES
                                : kind == RUNAS
                                    ? (target ? match_target(binding, people, target) : NO)
-                                               : PERHAPS;
+                                   : PERHAPS;
 
             if (!value || match == NO)
                 continue;
