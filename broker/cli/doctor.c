@@ -55,7 +55,7 @@ static struct policy_set *load_policies(const struct tree *tree, struct findings
                      geteuid() == 0
                          ? "Correct it; at the next start the broker refuses every login otherwise."
                          : "Run checkoutctl doctor as root.",
-                     "The policies cannot be read, so it is not known which doors need a gate: %s",
+                     "The policies cannot be read, so it is not known which doors need a gate: %s.",
                      error.text);
         return NULL;
     }

@@ -174,7 +174,7 @@ static void check_order(struct examination *examination, const struct pam_stack 
             use->service);
 }
 
-/* Two lines in a stack: one that counts is enough to be refused, but the second hands over. */
+/* Of two lines one that counts is enough to be refused, but the second hands over. */
 static void check_controls(struct examination *examination, const struct pam_handlers *handlers)
 {
     for (size_t i = 0; i < handlers->count; i++) {
@@ -186,11 +186,12 @@ static void check_controls(struct examination *examination, const struct pam_han
             findings_have(examination->findings, "gate-sufficient", handler->file, handler->line) ||
             findings_have(examination->findings, "gate-ignored", handler->file, handler->line))
             continue;
-        findings_add(examination->findings, FINDING_WARNING, "gate-unheeded", handler->file,
-                     handler->line, "Make the line `required`.",
-                     "A refusal by this line is lost: its control is \"%s\". Another line of the "
-                     "module refuses such a login, but not what only this one sees.",
-                     handler->control);
+        findings_add(
+            examination->findings, FINDING_WARNING, "gate-unheeded", handler->file, handler->line,
+            "Make the line `required`.",
+            "A refusal by this line is lost: its control is \"%s\". As the stack stands such a "
+            "login is refused all the same, but not for what only this line sees.",
+            handler->control);
     }
 }
 

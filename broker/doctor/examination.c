@@ -109,7 +109,8 @@ bool examination_is_new(struct examination *examination, const char *service, co
         return true;
     }
     for (size_t i = 0; i < examination->n_examined; i++)
-        if (strcmp(examination->examined[i], key) == 0)
+        if (account ? strcmp(examination->examined[i], key) == 0
+                    : strncmp(examination->examined[i], key, strlen(key)) == 0)
             return false;
     grown = reallocarray(examination->examined, examination->n_examined + 1, sizeof(*grown));
     if (!grown) {

@@ -39,7 +39,7 @@ void examination_clear(struct examination *examination);
 /* Is the account managed at this door? */
 bool examination_manages(const struct examination *examination, unsigned door);
 
-/* Is this the first time that it is asked about this service and account? */
+/* Is this the first time that it is asked about this service and account (NULL: any)? */
 bool examination_is_new(struct examination *examination, const char *service, const char *account);
 
 /* Says that something could not be read, which is not the same as that it is in order. */
