@@ -65,6 +65,9 @@ static const struct command commands[] = {
      command_explain},
     {"policy", "check [DIRECTORY]",
      "Check policies before they are loaded; exit 1 if there is a finding.", "", command_policy},
+    {"doctor", "[--root DIRECTORY]",
+     "Look for ways round the gates of this host, as root; exit 1 if there is a problem.",
+     "      --root DIRECTORY look at the host whose files are below it\n", command_doctor},
     {"reload", "", "Have the broker read its policies anew, all of them or none.", "",
      command_reload},
 };
