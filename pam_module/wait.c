@@ -78,7 +78,7 @@ static int reconnect(struct wait *wait, struct peer **ret_peer, struct problem *
     if (wait->away_since + AWAY_MAX_MS < patience.deadline)
         patience.deadline = wait->away_since + AWAY_MAX_MS;
     for (;;) {
-        r = peer_connect(wait->path, &patience, ret_peer, problem);
+        r = peer_connect(wait->path, PEER_GATE, &patience, ret_peer, problem);
         if (r == 0)
             r = peer_await(*ret_peer, &patience, problem);
         if (r == 0)

@@ -293,6 +293,73 @@ int decode_id(DBusMessage *message, uint64_t *ret_id, const char **ret_reason, s
     return 0;
 }
 
+static int read_page(DBusMessageIter *iter, uint64_t *ret_after, uint32_t *ret_limit,
+                     struct error *error)
+{
+    dbus_uint64_t after = 0;
+    dbus_uint32_t limit = 0;
+    int r;
+
+    dbus_message_iter_get_basic(iter, &after);
+    dbus_message_iter_next(iter);
+    dbus_message_iter_get_basic(iter, &limit);
+    r = check_number("limit", true, limit, LIMIT_TRAIL_ROWS, error);
+    if (r != 0)
+        return r;
+    *ret_after = after;
+    *ret_limit = limit;
+    return 0;
+}
+
+int decode_page(DBusMessage *message, uint64_t *ret_id, uint64_t *ret_after, uint32_t *ret_limit,
+                struct error *error)
+{
+    DBusMessageIter iter;
+    int r = 0;
+
+    dbus_message_iter_init(message, &iter);
+    if (ret_id) {
+        r = read_id(&iter, ret_id, error);
+        dbus_message_iter_next(&iter);
+    }
+    return r == 0 ? read_page(&iter, ret_after, ret_limit, error) : r;
+}
+
+int decode_rows(DBusMessage *message, enum trail_table *ret_table, uint64_t *ret_after,
+                uint32_t *ret_limit, struct error *error)
+{
+    static const char *const names[] = {[TRAIL_CHECKOUTS] = "checkout",
+                                        [TRAIL_DECISIONS] = "decision",
+                                        [TRAIL_SESSIONS] = "session"};
+    DBusMessageIter iter;
+    const char *name = NULL;
+
+    dbus_message_iter_init(message, &iter);
+    dbus_message_iter_get_basic(&iter, &name);
+    dbus_message_iter_next(&iter);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], name) == 0) {
+            *ret_table = (enum trail_table)i;
+            return read_page(&iter, ret_after, ret_limit, error);
+        }
+    return error_set(error, ERROR_INVALID_ARGUMENT,
+                     "the table must be checkout, decision or session");
+}
+
+int decode_digest(DBusMessage *message, const char **ret_digest, struct error *error)
+{
+    DBusMessageIter iter;
+    const char *digest = NULL;
+
+    dbus_message_iter_init(message, &iter);
+    dbus_message_iter_get_basic(&iter, &digest);
+    if (strlen(digest) != LIMIT_DIGEST || strspn(digest, "0123456789abcdef") != LIMIT_DIGEST)
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "a digest is %d hexadecimal digits in lower case", LIMIT_DIGEST);
+    *ret_digest = digest;
+    return 0;
+}
+
 static int read_states(const struct dict_strings *names, uint32_t *ret_states, struct error *error)
 {
     uint32_t states = 0;

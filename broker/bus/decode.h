@@ -27,4 +27,11 @@ int decode_approval(DBusMessage *message, uint64_t *ret_id, struct approval_term
 /* An id, and the reason that must come with it where ret_reason is given. */
 int decode_id(DBusMessage *message, uint64_t *ret_id, const char **ret_reason, struct error *error);
 
+/* The check-out where ret_id is given, where to go on, and how many at most. */
+int decode_page(DBusMessage *message, uint64_t *ret_id, uint64_t *ret_after, uint32_t *ret_limit,
+                struct error *error);
+int decode_rows(DBusMessage *message, enum trail_table *ret_table, uint64_t *ret_after,
+                uint32_t *ret_limit, struct error *error);
+int decode_digest(DBusMessage *message, const char **ret_digest, struct error *error);
+
 int decode_list(DBusMessage *message, struct list_request *ret_request, struct error *error);

@@ -331,6 +331,77 @@ static enum call_progress list_step(struct call *call)
     return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts) : -ENOMEM);
 }
 
+/* The answer to whoever asked for a page of records or rows. */
+static enum call_progress reply_trail(struct call *call, int result, const struct trail *trail,
+                                      bool rows, const struct error *error)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+
+    if (result != 0)
+        return call_reply_result(call, result, error);
+    reply = dbus_message_new_method_return(call->message);
+    return reply_encoded(call, reply, reply ? encode_trail(reply, trail, rows) : -ENOMEM);
+}
+
+static enum call_progress audit_step(struct call *call)
+{
+    CLEANUP(trail_clear) struct trail trail = {0};
+    struct error error;
+    uint64_t after = 0;
+    uint32_t limit = 0;
+    int r = decode_page(call->message, NULL, &after, &limit, &error);
+
+    if (r == 0)
+        r = ledger_audit(call->bus->ledger, after, limit, &call->caller, &call->roster, &trail,
+                         &error);
+    return reply_trail(call, r, &trail, false, &error);
+}
+
+static enum call_progress trail_step(struct call *call)
+{
+    CLEANUP(trail_clear) struct trail trail = {0};
+    struct error error;
+    uint64_t id = 0, after = 0;
+    uint32_t limit = 0;
+    int r = decode_page(call->message, &id, &after, &limit, &error);
+
+    if (r == 0)
+        r = ledger_trail(call->bus->ledger, id, after, limit, &call->caller, &call->roster, &trail,
+                         &error);
+    return reply_trail(call, r, &trail, false, &error);
+}
+
+static enum call_progress rows_step(struct call *call)
+{
+    CLEANUP(trail_clear) struct trail trail = {0};
+    enum trail_table table = TRAIL_CHECKOUTS;
+    struct error error;
+    uint64_t after = 0;
+    uint32_t limit = 0;
+    int r = decode_rows(call->message, &table, &after, &limit, &error);
+
+    if (r == 0)
+        r = ledger_rows(call->bus->ledger, table, after, limit, &call->caller, &call->roster,
+                        &trail, &error);
+    return reply_trail(call, r, &trail, true, &error);
+}
+
+static enum call_progress policy_step(struct call *call)
+{
+    CLEANUP_FREE char *text = NULL;
+    const char *digest = NULL;
+    struct error error;
+    int r = decode_digest(call->message, &digest, &error);
+
+    if (r == 0)
+        r = ledger_policy_text(call->bus->ledger, digest, &call->caller, &call->roster, &text,
+                               &error);
+    if (r == 0 && !dbus_validate_utf8(text, NULL))
+        r = error_set(&error, ERROR_STORAGE_FAILED, "the policy text in the ledger is damaged");
+    return r == 0 ? call_reply(call, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID)
+                  : call_reply_result(call, r, &error);
+}
+
 static enum call_progress extend_step(struct call *call)
 {
     struct moment now = moment_now();
@@ -448,5 +519,9 @@ HANDLER(get);
 HANDLER(list);
 HANDLER(extend);
 HANDLER(grant);
+HANDLER(audit);
+HANDLER(trail);
+HANDLER(rows);
+HANDLER(policy);
 HANDLER(explain);
 HANDLER(reload);

@@ -45,8 +45,38 @@ struct session *session_free(struct session *session)
     free(session->service);
     free(session->tty);
     free(session->rhost);
+    free(session->unit);
+    free(session->cgroup);
+    free(session->inside);
+    free(session->how);
     free(session);
     return NULL;
+}
+
+static bool copy_text(char **text)
+{
+    char *copy = *text ? strdup(*text) : NULL;
+    bool copied = copy || !*text;
+
+    *text = copy;
+    return copied;
+}
+
+struct session *session_copy(const struct session *session)
+{
+    CLEANUP_SESSION struct session *copy = calloc(1, sizeof(*copy));
+    bool copied = true;
+
+    if (!copy)
+        return NULL;
+    *copy = *session;
+    char **texts[] = {&copy->session, &copy->person, &copy->account, &copy->door,
+                      &copy->service, &copy->tty,    &copy->rhost,   &copy->unit,
+                      &copy->cgroup,  &copy->inside, &copy->how};
+    /* Every one of them: what could not be copied must not be left another's. */
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        copied = copy_text(texts[i]) && copied;
+    return copied ? TAKE_PTR(copy) : NULL;
 }
 
 int checkout_seal(struct checkout *checkout)

@@ -15,6 +15,7 @@
 #define UUID_TEXT_MAX 37
 #define DIGEST_TEXT_MAX 65
 #define BOOT_ID_TEXT_MAX 33
+#define SESSION_NAME_MAX 33
 
 /* Now, read once at the edge and handed down: nothing below reads a clock. */
 struct moment {
@@ -39,14 +40,28 @@ struct decision {
 
 /* One login made under a check-out. */
 struct session {
-    char *session; /* the broker's own name for it */
+    uint64_t number; /* in the order of their opening; 0: only lists tell */
+    char *session;   /* the broker's own name for it */
     uint64_t checkout_id;
     char *person, *account, *door, *service, *tty, *rhost;
+    char *unit, *cgroup; /* where its processes are; NULL: the door handed nothing over */
+    char *inside;        /* the session that root opened it from; NULL: it stands for itself */
+    char *how;           /* it ended, see below; NULL: it has not */
     uint32_t pid;
+    uint64_t start_time; /* of that process, in its own clock's ticks (proc(5)); 0: unknown */
+    char boot_id[BOOT_ID_TEXT_MAX];
     uint32_t audit_session;
     uint64_t opened;
     uint64_t closed; /* 0: open */
 };
+
+/* How a session ended: of itself, by being stopped, by the kill handle, not at all, with the
+ * machine. One that survived may be open still. */
+#define SESSION_CLOSED "closed"
+#define SESSION_ENDED "ended"
+#define SESSION_KILLED "killed"
+#define SESSION_SURVIVED "survived"
+#define SESSION_REBOOTED "rebooted"
 
 struct checkout {
     uint64_t id;
@@ -95,6 +110,8 @@ struct checkout {
 /* All accept NULL and return NULL. */
 struct checkout *checkout_free(struct checkout *checkout);
 struct session *session_free(struct session *session);
+/* A copy that owns its texts; NULL when out of memory. */
+struct session *session_copy(const struct session *session);
 void decision_clear(struct decision *decision);
 
 DEFINE_CLEANUP(struct checkout *, checkout, checkout_free);

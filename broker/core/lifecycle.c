@@ -31,6 +31,7 @@ static const enum checkout_state transitions[STATE_COUNT][LIFE_EVENT_COUNT] = {
         {
             [LIFE_STARTED] = STATE_ACTIVE,
             [LIFE_EXTENDED] = STATE_APPROVED,
+            [LIFE_CARRIED] = STATE_APPROVED,
             [LIFE_RETURNED] = STATE_RETURNED,
             [LIFE_REVOKED] = STATE_REVOKED,
             [LIFE_EXPIRED] = STATE_EXPIRED,
@@ -39,6 +40,7 @@ static const enum checkout_state transitions[STATE_COUNT][LIFE_EVENT_COUNT] = {
         {
             [LIFE_USED] = STATE_ACTIVE,
             [LIFE_EXTENDED] = STATE_ACTIVE,
+            [LIFE_CARRIED] = STATE_ACTIVE,
             [LIFE_RETURNED] = STATE_RETURNED,
             [LIFE_REVOKED] = STATE_REVOKED,
             [LIFE_EXPIRED] = STATE_EXPIRED,

@@ -32,6 +32,7 @@ enum lifecycle_event {
     LIFE_STARTED,
     LIFE_USED,     /* a door was opened with it */
     LIFE_EXTENDED, /* its end was moved by an applied extension */
+    LIFE_CARRIED,  /* it outlives a restart of the machine */
     LIFE_APPLIED,  /* it was an extension and took effect */
     LIFE_RETURNED,
     LIFE_REVOKED,

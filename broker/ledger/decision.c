@@ -190,8 +190,8 @@ static int copy_decision(const struct decision *decision, struct checkout *check
 
 /* What completes the quorum of a request for a check-out. */
 static int complete(struct ledger *ledger, const struct policy *policy, struct checkout *checkout,
-                    const struct actor *actor, const char *reason, const struct moment *now,
-                    struct changes *changes, struct error *error)
+                    const struct actor *actor, const char *reason, const char *quorum,
+                    const struct moment *now, struct changes *changes, struct error *error)
 {
     int r;
 
@@ -204,7 +204,8 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
                                                        .life = LIFE_APPROVED,
                                                        .checkout = checkout,
                                                        .actor = actor,
-                                                       .reason = reason};
+                                                       .reason = reason,
+                                                       .quorum = quorum};
     if (checkout_starts_now(checkout, now)) {
         checkout_open_window(checkout, now->wall, now);
         changes->items[changes->count++] =
@@ -216,9 +217,13 @@ static int complete(struct ledger *ledger, const struct policy *policy, struct c
 /* Stores one more approval, behind the changes that are there already, with everything that it
  * completes. */
 static int approve(struct ledger *ledger, const struct policy *policy, struct checkout *checkout,
-                   const struct decision *decision, bool reached, const struct moment *now,
-                   struct changes *changes, struct error *error)
+                   const struct decision *decision, const struct approval *approvals,
+                   size_t n_approvals, const struct moment *now, struct changes *changes,
+                   struct error *error)
 {
+    struct approvers approvers = approvers_of(ledger->policies, policy, checkout->person);
+    bool reached = quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached;
+    CLEANUP_FREE char *quorum = quorum_evidence(policy->quorum, &approvers, approvals, n_approvals);
     CLEANUP_CHECKOUT struct checkout *extended = NULL;
     struct actor actor = {decision->actor, decision->actor_uid, decision->actor_loginuid};
     int r = 0;
@@ -229,14 +234,34 @@ static int approve(struct ledger *ledger, const struct policy *policy, struct ch
                                                        .actor = &actor,
                                                        .reason = decision->reason,
                                                        .decision = decision};
-    if (copy_decision(decision, checkout) < 0)
+    if (!quorum || copy_decision(decision, checkout) < 0)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
     if (reached && checkout->extends)
-        r = extension_complete(ledger, policy, checkout, &actor, decision->reason, now, &extended,
-                               changes, error);
+        r = extension_complete(ledger, policy, checkout, &actor, decision->reason, quorum, now,
+                               &extended, changes, error);
     else if (reached)
-        r = complete(ledger, policy, checkout, &actor, decision->reason, now, changes, error);
+        r = complete(ledger, policy, checkout, &actor, decision->reason, quorum, now, changes,
+                     error);
     return r == 0 ? ledger_commit(ledger, changes->items, changes->count, now, error) : r;
+}
+
+/* Writes down that somebody tried to decide for themselves, or as root; what repeats is counted.
+ * Returns the refusal. */
+static int refuse_decision(struct ledger *ledger, struct checkout *checkout,
+                           const struct caller *caller, const struct identity *person, int code,
+                           const struct moment *now, const struct error *error)
+{
+    struct actor actor = {person->name, caller->uid, caller->loginuid};
+    struct change change = {.kind = EVENT_DECISION_REFUSED,
+                            .life = LIFE_EVENT_COUNT,
+                            .checkout = checkout,
+                            .actor = &actor,
+                            .reason = error->text,
+                            .refusal = error_short_name((enum error_code)code)};
+
+    if (code == ERROR_SELF_APPROVAL || caller->uid == 0)
+        refusal_record(ledger, &change, caller->uid, UID_UNSET, 0, now);
+    return code;
 }
 
 /* Loads a request that somebody wants to decide about, after time has done its work. */
@@ -265,7 +290,7 @@ static int load_pending(struct ledger *ledger, uint64_t id, const struct caller 
                    : outcome_refuse(ledger, checkout, now, error);
     r = check_decider(ledger, policy, checkout, caller, *ret_person, error);
     if (r != 0)
-        return r;
+        return refuse_decision(ledger, checkout, caller, *ret_person, r, now, error);
     *ret_policy = policy;
     *ret_checkout = TAKE_PTR(checkout);
     return 0;
@@ -345,9 +370,8 @@ int ledger_approve(struct ledger *ledger, uint64_t id, const struct approval_ter
                                 .term = term_copy};
 
     approvals[n_approvals++] = (struct approval){person, now->wall};
-    return approve(ledger, policy, checkout, &decision,
-                   quorum_evaluate(policy->quorum, &approvers, approvals, n_approvals).reached, now,
-                   &changes, error);
+    return approve(ledger, policy, checkout, &decision, approvals, n_approvals, now, &changes,
+                   error);
 }
 
 int ledger_grant(struct ledger *ledger, const char *person_name, const struct request *request,
@@ -413,9 +437,7 @@ int ledger_grant(struct ledger *ledger, const char *person_name, const struct re
     changes.items[changes.count++] = (struct change){
         .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = checkout, .actor = &actor};
     approval = (struct approval){granter, now->wall};
-    r = approve(ledger, draft.policy, checkout, &decision,
-                quorum_evaluate(draft.policy->quorum, &approvers, &approval, 1).reached, now,
-                &changes, error);
+    r = approve(ledger, draft.policy, checkout, &decision, &approval, 1, now, &changes, error);
     if (r == 0)
         *ret_id = checkout->id;
     return r;

@@ -29,7 +29,8 @@ static bool can_open(const struct ledger *ledger, const struct checkout *checkou
 {
     return is_for(ledger, checkout, login, entrance) &&
            strcmp(checkout->policy, entrance->policy->name) == 0 &&
-           (!entrance->policy->uses || checkout->uses < entrance->policy->uses);
+           (!entrance->policy->uses || checkout->uses < entrance->policy->uses ||
+            checkout->id == entrance->has_open);
 }
 
 /* An approved one whose clock starts at its first use: starts it. */
@@ -122,6 +123,11 @@ static int use_open(struct ledger *ledger, const struct login *login,
                     store_problem(ledger->store));
         return 1;
     }
+    for (size_t i = 0; i < open.count; i++)
+        if (open.items[i]->id == entrance->has_open &&
+            can_open(ledger, open.items[i], login, entrance) &&
+            try_checkout(ledger, open.items[i], login, entrance, now, verdict))
+            return 1;
     /* An open door starts no clock: the active ones come before those that wait for their first
      * use. */
     for (int active = 1; active >= 0; active--)

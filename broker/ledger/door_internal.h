@@ -11,6 +11,7 @@ struct entrance {
     const struct identity *person, *account; /* NULL: not known */
     const struct policy *policy;             /* NULL unless one decides */
     bool rehearses;                          /* starts no clock: what it would be is only said */
+    uint64_t has_open; /* the check-out of the session that the process has already; 0: none */
 };
 
 /* Returns 0. What does not fit is cut at a character's border. */

@@ -72,7 +72,7 @@ static int find_pending(struct ledger *ledger, uint64_t id, uint64_t *ret_id, st
 
 int extension_complete(struct ledger *ledger, const struct policy *policy,
                        struct checkout *extension, const struct actor *actor, const char *reason,
-                       const struct moment *now, struct checkout **ret_extended,
+                       const char *quorum, const struct moment *now, struct checkout **ret_extended,
                        struct changes *changes, struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
@@ -95,7 +95,8 @@ int extension_complete(struct ledger *ledger, const struct policy *policy,
                                                        .life = LIFE_APPLIED,
                                                        .checkout = extension,
                                                        .actor = actor,
-                                                       .reason = reason};
+                                                       .reason = reason,
+                                                       .quorum = quorum};
     changes->items[changes->count++] = (struct change){.kind = EVENT_EXTENDED,
                                                        .life = LIFE_EXTENDED,
                                                        .checkout = checkout,
@@ -123,7 +124,8 @@ static int file(struct ledger *ledger, const struct draft *draft, const struct c
         .kind = EVENT_REQUESTED, .life = LIFE_REQUESTED, .checkout = extension, .actor = &actor};
     if (!draft->policy->approval_required)
         r = extension_complete(ledger, draft->policy, extension, NULL,
-                               "the policy asks for no approval", now, &extended, &changes, error);
+                               "the policy asks for no approval", NULL, now, &extended, &changes,
+                               error);
     if (r == 0)
         r = ledger_commit(ledger, changes.items, changes.count, now, error);
     if (r == 0)

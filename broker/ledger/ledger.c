@@ -135,6 +135,23 @@ static int insert_checkout(struct ledger *ledger, struct checkout *checkout)
     return r == 0 ? store_update_checkout(ledger->store, checkout, checkout->state) : r;
 }
 
+static int apply_session(struct ledger *ledger, const struct change *change,
+                         const struct moment *now)
+{
+    const struct session *session = change->session;
+
+    switch (change->kind) {
+    case EVENT_SESSION_OPENED:
+        return store_insert_session(ledger->store, session);
+    case EVENT_SESSION_PLACED:
+        return store_place_session(ledger->store, session);
+    case EVENT_SESSION_SURVIVED:
+        return store_mark_session(ledger->store, session->session, change->how);
+    default:
+        return store_close_session(ledger->store, session->session, now->wall, change->how);
+    }
+}
+
 static int apply(struct ledger *ledger, const struct change *change, const struct moment *now,
                  struct stored *stored)
 {
@@ -155,9 +172,7 @@ static int apply(struct ledger *ledger, const struct change *change, const struc
     if (r == 0 && change->decision)
         r = store_insert_decision(ledger->store, checkout->id, change->decision);
     if (r == 0 && change->session)
-        r = change->kind == EVENT_SESSION_OPENED
-                ? store_insert_session(ledger->store, change->session)
-                : store_close_session(ledger->store, change->session->session, now->wall);
+        r = apply_session(ledger, change, now);
     return r == 0 ? append_audit(ledger, change, now, stored) : r;
 }
 
@@ -181,22 +196,28 @@ static void tell(struct ledger *ledger, const struct change *change, const struc
         .reason = change->reason,
         .term = change->decision ? change->decision->term : NULL,
         .session = session,
-        .person = login      ? login->person
+        .person = session    ? session->person
+                  : login    ? login->person
                   : checkout ? checkout->person
                              : NULL,
-        .account = login      ? login->account
+        .account = session    ? session->account
+                   : login    ? login->account
                    : checkout ? checkout->account
                               : NULL,
-        .door = login      ? door_name(login->door)
+        .door = session    ? session->door
+                : login    ? door_name(login->door)
                 : checkout ? checkout->door
                            : NULL,
-        .service = login      ? login->service
+        .service = session    ? session->service
+                   : login    ? login->service
                    : checkout ? checkout->service
                               : NULL,
-        .tty = login      ? login->tty
+        .tty = session    ? session->tty
+               : login    ? login->tty
                : checkout ? checkout->tty
                           : NULL,
-        .rhost = login      ? login->rhost
+        .rhost = session    ? session->rhost
+                 : login    ? login->rhost
                  : checkout ? checkout->rhost
                             : NULL,
         .policy = checkout ? checkout->policy : change->policy,
@@ -265,6 +286,8 @@ static bool must_not_fail(const struct change *change)
     case EVENT_REVOKED:
     case EVENT_EXPIRED:
     case EVENT_SESSION_CLOSED:
+    case EVENT_SESSION_KILLED:
+    case EVENT_SESSION_SURVIVED:
     case EVENT_POLICY_LOADED:
     case EVENT_POLICY_REJECTED:
     case EVENT_BROKER_STARTED:
@@ -380,13 +403,14 @@ bool checkout_starts_now(const struct checkout *checkout, const struct moment *n
 static int carry_over(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
                       struct error *error)
 {
+    struct change change = {.kind = EVENT_CARRIED_OVER, .life = LIFE_CARRIED, .checkout = checkout};
+
     if (checkout->start)
         checkout->end_boot = boot_at(checkout->end, now);
     else if (checkout->use_by)
         checkout->end_boot = boot_at(checkout->use_by, now);
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
-    return ledger_storage_error(
-        ledger, store_update_checkout(ledger->store, checkout, checkout->state), error);
+    return ledger_commit(ledger, &change, 1, now, error);
 }
 
 static int expire(struct ledger *ledger, struct checkout *checkout, const char *reason,

@@ -41,9 +41,13 @@ struct change {
     const struct actor *actor;          /* NULL: time or the broker */
     const char *reason;                 /* of this step; NULL: none */
     const struct decision *decision;    /* stored with it; NULL: none */
-    const struct session *session;      /* opened or closed with it, by kind; NULL: none */
+    const struct session *session;      /* opened, placed or closed with it, by kind; NULL: none */
+    const char *how;                    /* a session ends: SESSION_CLOSED and so on */
     const struct login *login;          /* where it happened at a door; NULL: elsewhere */
     const char *policy, *policy_digest; /* where no check-out says it */
+    const char *quorum;  /* of an approval: who has filled which terms (quorum_evidence) */
+    const char *refusal; /* of a refused decision: the error's name */
+    uint64_t repeats;    /* of a refusal: as often since it was last recorded */
 };
 
 /* Applies the changes, in order, in one transaction with their audit records, then tells the sink.
@@ -51,6 +55,11 @@ struct change {
  * as before. Returns 0 or an error code. */
 int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
                   const struct moment *now, struct error *error);
+
+/* Writes a refusal down; the same one within a minute is only counted. door 0: a decision's. One
+ * that cannot be recorded is a refusal all the same. */
+void refusal_record(struct ledger *ledger, struct change *change, uid_t person_uid,
+                    uid_t account_uid, unsigned door, const struct moment *now);
 
 #define LEDGER_CHANGES_MAX 8
 
@@ -156,7 +165,7 @@ uint64_t extension_latest_end(const struct policy *policy, const struct checkout
  * handed over in *ret_extended and must live until the commit. */
 int extension_complete(struct ledger *ledger, const struct policy *policy,
                        struct checkout *extension, const struct actor *actor, const char *reason,
-                       const struct moment *now, struct checkout **ret_extended,
+                       const char *quorum, const struct moment *now, struct checkout **ret_extended,
                        struct changes *changes, struct error *error);
 
 /* The caller as a person, with groups where the name service tells them. 0, -EAGAIN, or an error.
@@ -174,6 +183,10 @@ bool ledger_is_approver(const struct ledger *ledger, const struct checkout *chec
 /* May this person decide about it? Nobody decides for themselves. */
 bool ledger_may_decide(const struct ledger *ledger, const struct checkout *checkout,
                        const struct identity *person);
+
+/* May this person see it? 0 or ERROR_NOT_PERMITTED. */
+int ledger_check_sight(const struct ledger *ledger, const struct checkout *checkout,
+                       const struct identity *person, struct error *error);
 
 /* Root, administrators and auditors see everything. */
 bool ledger_sees_all(const struct ledger *ledger, const struct identity *person);

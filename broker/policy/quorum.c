@@ -22,8 +22,7 @@ struct quorum *quorum_free(struct quorum *quorum)
     return NULL;
 }
 
-/* The terms that this person could fill. Whose groups are not known fills no term of a group. */
-static term_set terms_of(const struct quorum *quorum, const struct approvers *approvers,
+term_set quorum_terms_of(const struct quorum *quorum, const struct approvers *approvers,
                          const struct identity *person)
 {
     bool is_approver = approvers_include(approvers, person) == 1;
@@ -185,28 +184,42 @@ static const struct quorum_term *stage_term(const struct quorum *quorum,
     return found;
 }
 
-/* Goes through the approvals in order. An approval that fills nothing in the stage that is asked
- * when it comes is passed over. */
+/* One more approval. One that fills nothing in the stage that is asked when it comes is passed
+ * over.
+ */
+static void step(const struct quorum *quorum, term_set could, size_t *stage, struct pool *pool)
+{
+    if (*stage == quorum->n_stages || pool->count == QUORUM_APPROVALS_MAX ||
+        !stage_term(quorum, &quorum->stages[*stage], pool, could))
+        return;
+    pool->could[pool->count++] = could;
+    if (stage_needs(quorum, &quorum->stages[*stage], pool) == 0) {
+        (*stage)++;
+        pool->count = 0;
+    }
+}
+
+/* Goes through the approvals in order. */
 static size_t walk(const struct quorum *quorum, const struct approvers *approvers,
                    const struct approval *approvals, size_t n_approvals, struct pool *ret_pool)
 {
     struct pool pool = {0};
     size_t stage = 0;
 
-    for (size_t i = 0; i < n_approvals && stage < quorum->n_stages; i++) {
-        term_set could = terms_of(quorum, approvers, approvals[i].approver);
-
-        if (pool.count == QUORUM_APPROVALS_MAX ||
-            !stage_term(quorum, &quorum->stages[stage], &pool, could))
-            continue;
-        pool.could[pool.count++] = could;
-        if (stage_needs(quorum, &quorum->stages[stage], &pool) == 0) {
-            stage++;
-            pool.count = 0;
-        }
-    }
+    for (size_t i = 0; i < n_approvals && stage < quorum->n_stages; i++)
+        step(quorum, quorum_terms_of(quorum, approvers, approvals[i].approver), &stage, &pool);
     *ret_pool = pool;
     return stage;
+}
+
+bool quorum_is_filled(const struct quorum *quorum, const term_set *could, size_t count)
+{
+    struct pool pool = {0};
+    size_t stage = 0;
+
+    for (size_t i = 0; i < count; i++)
+        step(quorum, could[i], &stage, &pool);
+    return stage == quorum->n_stages;
 }
 
 struct quorum_progress quorum_evaluate(const struct quorum *quorum,
@@ -241,7 +254,8 @@ const char *quorum_term_for(const struct quorum *quorum, const struct approvers 
     stage = walk(quorum, approvers, approvals, n_approvals, &pool);
     if (stage == quorum->n_stages)
         return NULL;
-    term = stage_term(quorum, &quorum->stages[stage], &pool, terms_of(quorum, approvers, approver));
+    term = stage_term(quorum, &quorum->stages[stage], &pool,
+                      quorum_terms_of(quorum, approvers, approver));
     return term ? term->text : NULL;
 }
 
@@ -253,7 +267,7 @@ static bool can_fill(const struct quorum *quorum, const struct approvers *approv
     unsigned needed = approvals_of(quorum, wanted);
 
     for (size_t i = 0; i < n_people && matching.count < needed; i++)
-        matching_add(&matching, terms_of(quorum, approvers, &people[i]), NULL);
+        matching_add(&matching, quorum_terms_of(quorum, approvers, &people[i]), NULL);
     return matching.count == needed;
 }
 

@@ -58,5 +58,17 @@ bool quorum_reachable(const struct quorum *quorum, const struct approvers *appro
 /* Is there no way to reach it without the requester's manager? */
 bool quorum_needs_manager(const struct quorum *quorum);
 
+/* Who could fill which of the quorum's terms, in the order of time, for those who come later and
+ * know no groups of today: "1002:1 1003:1,2" says that the approver with uid 1002 could fill the
+ * first term of the quorum's text, and 1003 the first and the second. The caller frees. */
+char *quorum_evidence(const struct quorum *quorum, const struct approvers *approvers,
+                      const struct approval *approvals, size_t n_approvals);
+
+/* Does that evidence reach the quorum? The uids of its approvers are handed over, of which there
+ * are QUORUM_WITNESSES_MAX at most. 1 yes, 0 no, -EINVAL if it is none. */
+#define QUORUM_WITNESSES_MAX 128
+int quorum_check_evidence(const struct quorum *quorum, const char *evidence,
+                          uid_t ret_uids[static QUORUM_WITNESSES_MAX], size_t *ret_count);
+
 /* "2 approvals of bob or anyone in %security" and the like; the caller frees. */
 char *quorum_sentence(const struct quorum *quorum, const struct approvers *approvers);

@@ -39,3 +39,10 @@ struct quorum {
     struct quorum_stage stages[QUORUM_STAGES_MAX];
     size_t n_stages;
 };
+
+/* The terms that this person could fill. Whose groups are not known fills no term of a group. */
+term_set quorum_terms_of(const struct quorum *quorum, const struct approvers *approvers,
+                         const struct identity *person);
+
+/* Do approvals that could fill these terms reach it, in this order? */
+bool quorum_is_filled(const struct quorum *quorum, const term_set *could, size_t count);

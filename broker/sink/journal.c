@@ -15,6 +15,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "core/scope.h"
 #include "sink/sentence.h"
 
 /* More than there are fields. */
@@ -40,14 +41,17 @@ static const struct {
     [EVENT_LAPSED] = {LOG_INFO, "d8cf05ab2668556a1870b28872b29a61"},
     [EVENT_STARTED] = {LOG_NOTICE, "852faa11b2eb489df77bab96a3e4cc6e"},
     [EVENT_EXTENDED] = {LOG_NOTICE, "6de6f6fd8403ecbbea93139af3191f52"},
+    [EVENT_CARRIED_OVER] = {LOG_NOTICE, "3ca1cbd2bcf00f7c853c72593722be23"},
     [EVENT_RETURNED] = {LOG_INFO, "f633005a9e7c40ffa4684c4c44c5be17"},
     [EVENT_REVOKED] = {LOG_WARNING, "441def55d7febe8de66e901055b7bdd3"},
     [EVENT_EXPIRED] = {LOG_INFO, "e8a225366f2c3ba4bda8aba1948f6832"},
     [EVENT_SESSION_OPENED] = {LOG_NOTICE, "acfd4ba886d0f05b4b9820cc4078935e"},
+    [EVENT_SESSION_PLACED] = {LOG_INFO, "47eb22780d5b3922c1ab5944eb6364c6"},
     [EVENT_SESSION_CLOSED] = {LOG_INFO, "855c9b4fbfc19b49198a0074d2d809a4"},
     [EVENT_SESSION_KILLED] = {LOG_WARNING, "3c4963f43029f1172f55c84df9ab1363"},
     [EVENT_SESSION_SURVIVED] = {LOG_CRIT, "acd98cbf3c1ec21cc4bbbd536eb8a9a5"},
     [EVENT_DOOR_REFUSED] = {LOG_WARNING, "6c23ea22799933888922afc559f78dc2"},
+    [EVENT_DECISION_REFUSED] = {LOG_WARNING, "d65dd0f7a8c289bd4c5062ece53631cd"},
     [EVENT_POLICY_LOADED] = {LOG_NOTICE, "0b6a894f7b8967e592bdf717a310999a"},
     [EVENT_POLICY_REJECTED] = {LOG_ERR, "b8156eac6f7e33b59bbc0478651ebe15"},
     [EVENT_BROKER_STARTED] = {LOG_INFO, "534ef86677cba9b7d713423ee8e1cd2e"},
@@ -112,6 +116,29 @@ static void add_checkout(struct entry *entry, const struct event *event)
         event->policy_digest || !checkout ? event->policy_digest : checkout->policy_digest);
 }
 
+static void add_session(struct entry *entry, const struct session *session)
+{
+    CLEANUP_FREE char *login = NULL;
+
+    if (!session)
+        return;
+    add(entry, "CHECKOUT_SESSION", session->session);
+    add(entry, "CHECKOUT_UNIT", session->unit);
+    add(entry, "CHECKOUT_CGROUP", session->cgroup);
+    if (session->audit_session && session->audit_session != UINT32_MAX)
+        add_number(entry, "CHECKOUT_AUDIT_SESSION", session->audit_session);
+    /* pam_systemd(8) names the scope after logind's session. */
+    if (!scope_is_login(session->unit))
+        return;
+    login = strdup(session->unit + strlen("session-"));
+    if (!login) {
+        entry->failed = true;
+        return;
+    }
+    login[strcspn(login, ".")] = '\0';
+    add(entry, "CHECKOUT_LOGIND_SESSION", login);
+}
+
 static void compose(struct entry *entry, const struct event *event)
 {
     char message[SENTENCE_MAX];
@@ -135,7 +162,7 @@ static void compose(struct entry *entry, const struct event *event)
     add(entry, "CHECKOUT_SERVICE", event_service(event));
     add(entry, "CHECKOUT_TTY", event_tty(event));
     add(entry, "CHECKOUT_RHOST", event_rhost(event));
-    add(entry, "CHECKOUT_SESSION", event->session ? event->session->session : NULL);
+    add_session(entry, event->session);
 }
 
 int journal_probe(const char *socket_path)

@@ -294,6 +294,12 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
         if (event->checkout)
             add_time(&line, ", it now ends at ", event->checkout->end);
         break;
+    case EVENT_CARRIED_OVER:
+        add_subject(&line, event, "check-out", "for");
+        add(&line, " outlives a restart of the machine");
+        if (event->checkout)
+            add_time(&line, " and ends at ", event->checkout->end);
+        break;
     case EVENT_RETURNED:
         say_ended(&line, event, "check-out", "returned");
         break;
@@ -308,6 +314,11 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
     case EVENT_SESSION_OPENED:
         say_session(&line, event, "entered");
         break;
+    case EVENT_SESSION_PLACED:
+        say_session(&line, event, "is in");
+        if (event->session)
+            add_part(&line, ", in ", event->session->unit, "");
+        break;
     case EVENT_SESSION_CLOSED:
         say_session(&line, event, "left");
         break;
@@ -319,6 +330,12 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
         break;
     case EVENT_DOOR_REFUSED:
         say_session(&line, event, "was not let into");
+        break;
+    case EVENT_DECISION_REFUSED:
+        add_value(&line, event->actor ? event->actor : "somebody");
+        add(&line, " may not decide about ");
+        add_subject(&line, event, "request", "for");
+        add_reason(&line, event);
         break;
     case EVENT_POLICY_LOADED:
         add(&line, "The policies were loaded");

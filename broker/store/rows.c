@@ -73,6 +73,12 @@ static const struct column session_columns[] = {
     COLUMN(session, audit_session, "audit_session", COLUMN_U32),
     COLUMN(session, opened, "opened", COLUMN_U64),
     COLUMN(session, closed, "closed", COLUMN_U64),
+    COLUMN(session, unit, "unit", COLUMN_TEXT),
+    COLUMN(session, cgroup, "cgroup", COLUMN_TEXT),
+    COLUMN(session, inside, "inside", COLUMN_TEXT),
+    COLUMN(session, how, "how", COLUMN_TEXT),
+    COLUMN(session, boot_id, "boot_id", COLUMN_FIXED),
+    COLUMN(session, start_time, "start_time", COLUMN_U64),
 };
 
 #define TABLE(name, columns)                                                                       \
@@ -87,6 +93,12 @@ const struct table session_table = TABLE("session", session_columns);
 /* The names of enum decision_verdict. */
 static const char *const verdict_names[] = {
     [DECISION_APPROVE] = "approve", [DECISION_DENY] = "deny"};
+
+const char *column_name(const struct column *column, const void *member)
+{
+    return column->type == COLUMN_STATE ? state_name(*(const enum checkout_state *)member)
+                                        : verdict_names[*(const enum decision_verdict *)member];
+}
 
 static int bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
@@ -109,9 +121,8 @@ static int bind_column(sqlite3_stmt *statement, int at, const struct column *col
     case COLUMN_BOOL:
         return sqlite3_bind_int(statement, at, *(const bool *)member);
     case COLUMN_STATE:
-        return bind_text(statement, at, state_name(*(const enum checkout_state *)member));
     case COLUMN_VERDICT:
-        return bind_text(statement, at, verdict_names[*(const enum decision_verdict *)member]);
+        return bind_text(statement, at, column_name(column, member));
     }
     return SQLITE_MISUSE;
 }

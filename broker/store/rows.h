@@ -35,6 +35,9 @@ extern const struct table checkout_table; /* all but `id` */
 extern const struct table decision_table; /* all but `checkout` */
 extern const struct table session_table;
 
+/* The name of a state or verdict that a column of that type holds. */
+const char *column_name(const struct column *column, const void *member);
+
 /* Binds every column of the record from parameter `first` on; the record must live until the
  * statement is reset. Returns an SQLite code. */
 int row_bind(sqlite3_stmt *statement, int first, const struct table *table, const void *record);

@@ -27,10 +27,19 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_INSERT_DECISION] =
         "INSERT INTO decision (checkout, {decision}) VALUES (?, {decision?})",
     [STATEMENT_INSERT_SESSION] = "INSERT INTO session ({session}) VALUES ({session?})",
-    [STATEMENT_CLOSE_SESSION] = "UPDATE session SET closed = ?2 WHERE session = ?1 AND closed = 0",
+    [STATEMENT_CLOSE_SESSION] = "UPDATE session SET closed = ?2, how = ifnull(how, ?3)"
+                                " WHERE session = ?1 AND closed = 0",
+    [STATEMENT_MARK_SESSION] = "UPDATE session SET how = ?2 WHERE session = ?1",
+    [STATEMENT_PLACE_SESSION] =
+        "UPDATE session SET unit = ?2, cgroup = ?3, audit_session = ?4 WHERE session = ?1",
+    [STATEMENT_GET_SESSION] = "SELECT {session} FROM session WHERE session = ?1",
     [STATEMENT_FIND_SESSION] = "SELECT {session} FROM session WHERE pid = ?1 AND service = ?2"
                                " AND closed = 0 ORDER BY rowid DESC LIMIT 1",
+    [STATEMENT_PROCESS_SESSION] = "SELECT {session} FROM session WHERE pid = ?1 AND start_time = ?2"
+                                  " AND boot_id = ?3 AND closed = 0 ORDER BY rowid DESC LIMIT 1",
     [STATEMENT_SESSIONS_OF] = "SELECT {session} FROM session WHERE checkout = ?1 ORDER BY rowid",
+    [STATEMENT_OPEN_SESSIONS] = "SELECT {session} FROM session WHERE closed = 0 AND opened >= 0"
+                                " ORDER BY opened",
     [STATEMENT_APPEND_AUDIT] = "INSERT INTO audit (seq, time, event, checkout, record, hash)"
                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [STATEMENT_GET_CHECKOUT] = "SELECT id, {checkout} FROM checkout WHERE id = ?1",
@@ -80,6 +89,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_FIND_STEP] =
         "SELECT json_extract(record, '$.actor'), json_extract(record, '$.reason'), time FROM audit"
         " WHERE checkout = ?1 AND event = ?2 ORDER BY seq DESC LIMIT 1",
+    [STATEMENT_TRAIL] = "SELECT seq, time, event, checkout, record, hash FROM audit"
+                        " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    [STATEMENT_TRAIL_OF] = "SELECT seq, time, event, checkout, record, hash FROM audit"
+                           " WHERE checkout = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2",
+    [STATEMENT_ROWS_CHECKOUT] = "SELECT id, id, {checkout} FROM checkout WHERE id > ?1"
+                                " ORDER BY id LIMIT ?2",
+    [STATEMENT_ROWS_DECISION] = "SELECT rowid, checkout, {decision} FROM decision"
+                                " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    [STATEMENT_ROWS_SESSION] = "SELECT rowid, checkout, {session} FROM session"
+                               " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    [STATEMENT_POLICY_TEXT] = "SELECT text FROM policy WHERE digest = ?1",
 };
 
 static void cleanup_file(FILE **file)

@@ -49,13 +49,47 @@ int store_insert_decision(struct store *store, uint64_t checkout_id,
                           const struct decision *decision);
 
 int store_insert_session(struct store *store, const struct session *session);
-int store_close_session(struct store *store, const char *session, uint64_t closed);
 
-/* The newest open session of this process under any check-out: -ENOENT if there is none. */
+/* -ENOENT where it is not open. What is already known of how it ended stays. */
+int store_close_session(struct store *store, const char *session, uint64_t closed, const char *how);
+/* How it ended, whether it is closed or not. */
+int store_mark_session(struct store *store, const char *session, const char *how);
+/* Where its processes are: unit, cgroup and audit session. */
+int store_place_session(struct store *store, const struct session *session);
+
+int store_get_session(struct store *store, const char *name, struct session **ret_session);
+/* The newest open session of this process under any check-out: -ENOENT if there is none. By its
+ * service, or by what tells it from others that had or will have its number. */
 int store_find_session(struct store *store, uint32_t pid, const char *service,
                        struct session **ret_session);
+int store_process_session(struct store *store, uint32_t pid, uint64_t start_time,
+                          const char *boot_id, struct session **ret_session);
 int store_sessions_of(struct store *store, uint64_t checkout_id, struct session ***ret_sessions,
                       size_t *ret_count);
+
+/* A list that owns its members, oldest first. */
+struct sessions {
+    struct session **items;
+    size_t count;
+};
+void sessions_clear(struct sessions *sessions);
+#define CLEANUP_SESSIONS CLEANUP(sessions_clear)
+
+/* Those that are not closed. */
+int store_open_sessions(struct store *store, struct sessions *ret_sessions);
+
+/* What store_list_sessions selects; 0 and NULL select everything. */
+struct session_filter {
+    const char *person, *account;
+    uint64_t checkout_id;
+    uint64_t since, until; /* when it was opened: [since, until) */
+    bool open;             /* only those that are not closed */
+    uint64_t after;        /* numbers above this */
+    size_t limit;          /* must not be 0 */
+};
+/* With their numbers. */
+int store_list_sessions(struct store *store, const struct session_filter *filter,
+                        struct sessions *ret_sessions);
 
 /* The last audit record: its number (0: none) and hash. */
 void store_head(const struct store *store, uint64_t *ret_seq, unsigned char ret_hash[HASH_SIZE]);
@@ -124,6 +158,45 @@ int store_put_policy(struct store *store, const char *digest, uint64_t loaded, c
 
 /* The policies that were in force at that time; the caller frees both. -ENOENT before the first. */
 int store_policy_at(struct store *store, uint64_t wall, char **ret_digest, char **ret_text);
+
+/* The text of the policies of that digest; the caller frees. -ENOENT. */
+int store_policy_text(struct store *store, const char *digest, char **ret_text);
+
+/* ---- for auditors: what is stored, as it is stored (trail.c, row_text.c) ---- */
+
+/* An audit record, or the row of a table. What is NULL or absent cannot be read: somebody has
+ * damaged it. */
+struct trail_entry {
+    uint64_t number;      /* of the record or the row; pages go on behind it */
+    uint64_t time;        /* records: the column beside the text */
+    char *event;          /* the same */
+    uint64_t checkout_id; /* the same; 0: none */
+    char *text;           /* canonical JSON */
+    bool has_hash;
+    unsigned char hash[HASH_SIZE];
+};
+struct trail {
+    struct trail_entry *items;
+    size_t count;
+};
+void trail_clear(struct trail *trail);
+
+/* Records above `after`, of one check-out or of all (0), ascending: at most `limit`, and no more
+ * once their texts have come to `bytes`. */
+int store_trail(struct store *store, uint64_t checkout_id, uint64_t after, size_t limit,
+                size_t bytes, struct trail *ret_trail);
+
+enum trail_table { TRAIL_CHECKOUTS, TRAIL_DECISIONS, TRAIL_SESSIONS };
+
+/* The same of the rows of a table. */
+int store_rows(struct store *store, enum trail_table table, uint64_t after, size_t limit,
+               size_t bytes, struct trail *ret_trail);
+
+/* A row as canonical JSON: its columns by their names, but those that are NULL or the number 0. An
+ * audit record holds the digest of the row that it leaves behind. The caller frees. */
+int store_checkout_text(const struct checkout *checkout, char **ret_text);
+int store_decision_text(uint64_t checkout_id, const struct decision *decision, char **ret_text);
+int store_session_text(const struct session *session, char **ret_text);
 
 /* Who did something to a check-out, when and why; NULL where the record does not say. */
 struct step {

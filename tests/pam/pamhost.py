@@ -31,6 +31,7 @@ class Outcome:
     def __init__(self, lines, status):
         self.codes, self.milliseconds = {}, {}
         self.texts, self.logs, self.residue = [], [], []
+        self.scopeless = []  # where there is no systemd every session says so to the journal
         self.handled = None
         self.status = status
         self.lines = lines
@@ -47,6 +48,8 @@ class Outcome:
                     continue
                 if word == "text":
                     self.texts.append((kind, text))
+                elif b": the session has no scope of its own" in text:
+                    self.scopeless.append(text.decode())
                 elif text.startswith(b"pam_checkout("):  # libpam and pam_debug talk as well
                     self.logs.append((kind, text))
             elif word == "residue":

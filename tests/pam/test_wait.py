@@ -28,9 +28,8 @@ def hold(connection, call):
 @pytest.mark.parametrize("verdict, expected", [
     ("allow", PAM_SUCCESS), ("refused", PAM_PERM_DENIED), ("nonsense", PAM_PERM_DENIED)])
 def test_decision(host, service, phase, verdict, expected):
-    answers = [FILED, (verdict, 17, 99, "request 17 was decided")]
-    with FakeGate(host.gate_path, answering(*answers),
-                  answering(("allow", 17, 99, ""))) as gate:
+    answers = [FILED, (verdict, 17, 99, "request 17 was decided"), ("allow", 17, 99, "")]
+    with FakeGate(host.gate_path, answering(*answers)) as gate:
         outcome = host.run(phase, service=service, arguments=WAIT)
     assert outcome.codes == {phase: expected}
     assert outcome.said[0] == f"pam_checkout: {WAITING}"
@@ -38,9 +37,10 @@ def test_decision(host, service, phase, verdict, expected):
         assert outcome.said[1:] == ["pam_checkout: request 17 was decided"]
     methods = [call.method for call in gate.calls]
     if phase == "session":
-        assert methods == ["Open", "Resume", "Open"][:3 if verdict == "allow" else 2]
+        assert methods == ["Prepare", "Resume", "Prepare", "Open"][:4 if verdict == "allow" else 2]
     else:
-        assert methods == ["Ask", "Resume"] and gate.n_connections == 1
+        assert methods == ["Ask", "Resume"]
+    assert gate.n_connections == 1
     assert gate.calls[1].id == 17
     assert gate.calls[0].login == gate.calls[1].login
     assert gate.calls[0].login["wait_seconds"] == 600
@@ -73,11 +73,10 @@ def test_pending_when_the_time_is_over(host):
 def test_session_decides_again_after_the_wait(host):
     """An approval that is gone by then lets nobody in, and there is no second wait."""
     for last in (("refused", 0, 0, "revoked"), FILED):
-        with FakeGate(host.gate_path, answering(FILED, ("allow", 17, 99, "")),
-                      answering(last)) as gate:
+        with FakeGate(host.gate_path, answering(FILED, ("allow", 17, 99, ""), last)) as gate:
             outcome = host.run("session", arguments=WAIT)
         assert outcome.codes == {"session": PAM_PERM_DENIED}
-        assert [call.method for call in gate.calls] == ["Open", "Resume", "Open"]
+        assert [call.method for call in gate.calls] == ["Prepare", "Resume", "Prepare"]
 
 
 @pytest.mark.parametrize("how", [
@@ -258,13 +257,13 @@ def test_broker_restarts(host, phase):
         gate.stop()
         login.wait_for_text("is away")
         first, gate.calls[:] = list(gate.calls), []
-        gate.scripts = [answering(("allow", 17, 99, "approved by bob")),
-                        answering(("allow", 17, 99, ""))]
+        gate.scripts = [answering(("allow", 17, 99, "approved by bob"), ("allow", 17, 99, ""))]
         gate.start()
         outcome = login.finish()
     assert outcome.codes == {phase: PAM_SUCCESS}
     assert outcome.said == [f"pam_checkout: {WAITING}", AWAY, BACK, "pam_checkout: approved by bob"]
-    assert [call.method for call in gate.calls] == ["Resume", "Open"][:2 if phase == "session" else 1]
+    assert [call.method for call in gate.calls] == \
+        ["Resume", "Prepare", "Open"][:3 if phase == "session" else 1]
     assert gate.calls[0].id == 17 and gate.calls[0].login == first[0].login
 
 

@@ -46,12 +46,13 @@ void scene_tamper(const char *path, const char *sql)
 /* ---- records ---- */
 
 static const char *const record_keys[] = {
-    "seq",    "time",       "event",          "id",          "uuid",
-    "person", "person_uid", "account",        "account_uid", "machine_id",
-    "actor",  "actor_uid",  "actor_loginuid", "state_old",   "state_new",
-    "reason", "ticket",     "door",           "service",     "tty",
-    "rhost",  "session",    "boot_id",        "policy",      "policy_digest",
-    "term"};
+    "seq",       "unit",           "time",      "event",        "id",           "uuid",
+    "person",    "person_uid",     "account",   "account_uid",  "machine_id",   "actor",
+    "actor_uid", "actor_loginuid", "state_old", "state_new",    "reason",       "ticket",
+    "door",      "service",        "tty",       "rhost",        "session",      "boot_id",
+    "policy",    "policy_digest",  "term",      "row",          "decision_row", "digest",
+    "duration",  "start",          "end",       "extends",      "seconds",      "quorum",
+    "refusal",   "repeats",        "pid",       "audit_session"};
 
 static const struct {
     const char *event, *from, *to; /* "": no state is said; "*": the same one before and after */
@@ -66,17 +67,21 @@ static const struct {
     {"lapsed", "pending", "lapsed"},
     {"started", "approved", "active"},
     {"extended", "active", "active"},
+    {"carried-over", "approved", "approved"},
+    {"carried-over", "active", "active"},
     {"returned", "approved", "returned"},
     {"returned", "active", "returned"},
     {"revoked", "approved", "revoked"},
     {"revoked", "active", "revoked"},
     {"expired", "approved", "expired"},
     {"expired", "active", "expired"},
-    {"session-opened", "active", "active"},
+    {"session-opened", "*", "*"}, /* root goes on even from a session that is being ended */
+    {"session-placed", "*", "*"},
     {"session-closed", "*", "*"},
     {"session-killed", "*", "*"},
     {"session-survived", "*", "*"},
     {"door-refused", "", ""},
+    {"decision-refused", "*", "*"},
     {"policy-loaded", "", ""},
     {"policy-rejected", "", ""},
     {"broker-started", "", ""},

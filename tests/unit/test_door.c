@@ -709,9 +709,15 @@ static void test_uses(void **state)
     scene_policies(scene, PLAIN "uses = 2\n");
     id = checked_out(scene, "alice", "oracle");
     for (int i = 0; i < 2; i++) {
+        login.pid++;
         assert_verdict(scene_ask(scene, &login), VERDICT_ALLOW);
         assert_verdict(scene_open(scene, &login), VERDICT_ALLOW);
     }
+    /* The same process once more is no other use. */
+    assert_verdict(scene_prepare(scene, &login), VERDICT_ALLOW);
+    assert_verdict(scene_open(scene, &login), VERDICT_ALLOW);
+    assert_int_equal(scene->verdict.id, id);
+    login.pid++;
     assert_verdict(scene_ask(scene, &login), VERDICT_PENDING);
     assert_true(scene->verdict.id != id);
     assert_verdict(scene_open(scene, &login), VERDICT_PENDING);

@@ -369,8 +369,9 @@ static void test_commit_fails(void **state)
     /* a constraint that is looked at only when the transaction ends */
     assert_int_equal(sqlite3_exec(scene->store->database,
                                   "CREATE TEMP TRIGGER late AFTER INSERT ON audit BEGIN"
-                                  " INSERT INTO session SELECT 's', 99999, 'p', 'a', 'd', NULL,"
-                                  " NULL, NULL, 1, 1, 1, 0; END;"
+                                  " INSERT INTO session (session, checkout, person, account, door,"
+                                  " pid, audit_session, opened, closed)"
+                                  " SELECT 's', 99999, 'p', 'a', 'd', 1, 1, 1, 0; END;"
                                   "PRAGMA defer_foreign_keys = ON",
                                   NULL, NULL, NULL),
                      SQLITE_OK);

@@ -43,6 +43,9 @@ static const struct {
     {STATE_ACTIVE, LIFE_USED, STATE_ACTIVE},
     {STATE_APPROVED, LIFE_EXTENDED, STATE_APPROVED},
     {STATE_ACTIVE, LIFE_EXTENDED, STATE_ACTIVE},
+    /* a restart of the machine where the policy lets it survive */
+    {STATE_APPROVED, LIFE_CARRIED, STATE_APPROVED},
+    {STATE_ACTIVE, LIFE_CARRIED, STATE_ACTIVE},
 };
 
 static enum checkout_state expected(enum checkout_state state, enum lifecycle_event event)
@@ -106,9 +109,11 @@ static void test_event_names(void **unused)
 {
     /* contracts: Ledger, audit, journal */
     static const char names[] =
-        " requested decision approved denied cancelled lapsed started extended returned revoked"
-        " expired session-opened session-closed session-killed session-survived door-refused"
-        " policy-loaded policy-rejected broker-started broker-stopped journal-gap ";
+        " requested decision approved denied cancelled lapsed started extended carried-over"
+        " returned revoked expired session-opened session-placed session-closed session-killed "
+        "session-survived"
+        " door-refused decision-refused policy-loaded policy-rejected broker-started "
+        "broker-stopped journal-gap ";
     size_t length = 1;
 
     for (int kind = 0; kind < EVENT_KIND_COUNT; kind++) {

@@ -347,9 +347,10 @@ static void test_sessions(void **state)
     assert_string_equal(found->session, "s2"); /* the newest */
     assert_null(found->tty);
     assert_int_equal(found->closed, 0);
-    assert_int_equal(store_close_session(place->store, "s2", 77), 0);
-    assert_int_equal(store_close_session(place->store, "s2", 78), -ENOENT); /* once */
-    assert_int_equal(store_close_session(place->store, "s3", 78), -ENOENT);
+    assert_int_equal(store_close_session(place->store, "s2", 77, SESSION_CLOSED), 0);
+    assert_int_equal(store_close_session(place->store, "s2", 78, SESSION_CLOSED),
+                     -ENOENT); /* once */
+    assert_int_equal(store_close_session(place->store, "s3", 78, SESSION_CLOSED), -ENOENT);
     assert_int_equal(store_find_session(place->store, UINT32_MAX, "sudo", &again), 0);
     assert_string_equal(again->session, "s1");
     assert_int_equal(store_sessions_of(place->store, id, &sessions, &count), 0);
