@@ -59,7 +59,10 @@ static int add_place(json_t *record, const struct change *change)
                    : 0;
     }
     if (!checkout)
-        return 0;
+        return canonical_add_text(record, "person", change->person) < 0 ||
+                       canonical_add_text(record, "account", change->account) < 0
+                   ? -ENOMEM
+                   : 0;
     return canonical_add_text(record, "door", checkout->door) < 0 ||
                    canonical_add_text(record, "service", checkout->service) < 0 ||
                    canonical_add_text(record, "tty", checkout->tty) < 0 ||
@@ -113,6 +116,12 @@ static int add_rows(json_t *record, const struct change *change)
 
     if (change->checkout &&
         (store_checkout_text(change->checkout, &row) < 0 || add_digest(record, "row", row) < 0))
+        return -ENOMEM;
+    row = NULL;
+    /* As it is opened: that it is closed is another record's. */
+    if (change->session && change->kind == EVENT_SESSION_OPENED &&
+        (store_session_text(change->session, &row) < 0 ||
+         add_digest(record, "session_row", row) < 0))
         return -ENOMEM;
     row = NULL;
     return change->decision &&

@@ -4,6 +4,9 @@
 
 #include "ledger/door_internal.h"
 
+/* Pending requests that are looked at in one go. */
+#define UNATTENDED_BATCH 200
+
 /* ---- the check-outs that are there ---- */
 
 /* sudo -l and -v: sudo itself sets the command to these words (sudo(8), SUDO_COMMAND). At other
@@ -353,19 +356,55 @@ int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
     return 0;
 }
 
+static int abandon(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
+                   struct error *error)
+{
+    struct change change = {.kind = EVENT_CANCELLED,
+                            .life = LIFE_CANCELLED,
+                            .checkout = checkout,
+                            .reason = "the login that waited for it has gone"};
+
+    if (checkout->state != STATE_PENDING || !checkout->waiting)
+        return 0;
+    return ledger_commit(ledger, &change, 1, now, error);
+}
+
 int ledger_abandon(struct ledger *ledger, uint64_t id, const struct moment *now,
                    struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
-    struct change change = {.kind = EVENT_CANCELLED,
-                            .life = LIFE_CANCELLED,
-                            .reason = "the login that waited for it has gone"};
     int r;
 
     let_time_pass(ledger, now);
     r = ledger_load(ledger, id, &checkout, error);
-    if (r != 0 || checkout->state != STATE_PENDING || !checkout->waiting)
-        return r;
-    change.checkout = checkout;
-    return ledger_commit(ledger, &change, 1, now, error);
+    return r == 0 ? abandon(ledger, checkout, now, error) : r;
+}
+
+int ledger_abandon_unattended(struct ledger *ledger, is_waited_for waited, void *userdata,
+                              const struct moment *now, struct error *error)
+{
+    struct checkout_filter filter = {.states = 1u << STATE_PENDING,
+                                     .person_uid = UID_UNSET,
+                                     .seen_by = UID_UNSET,
+                                     .limit = UNATTENDED_BATCH};
+    size_t count;
+
+    let_time_pass(ledger, now);
+    do {
+        CLEANUP_CHECKOUTS struct checkouts pending = {0};
+        int r = ledger_storage_error(ledger, store_list(ledger->store, &filter, &pending), error);
+
+        for (size_t i = 0; i < pending.count && r == 0; i++) {
+            struct checkout *checkout = pending.items[i];
+
+            filter.after = checkout->id;
+            /* Whose wait has run out may have gone in peace: the request stays for them. */
+            if (now->wall < checkout->waits_until && !waited(checkout->id, userdata))
+                r = abandon(ledger, checkout, now, error);
+        }
+        if (r != 0)
+            return r;
+        count = pending.count;
+    } while (count == UNATTENDED_BATCH);
+    return 0;
 }

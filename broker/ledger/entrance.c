@@ -109,6 +109,36 @@ static int check_key_owner(const struct login *login, const struct policy *polic
     return 1;
 }
 
+/* No policy has this name or uid. Where the uid of a managed account is not known yet, this may be
+ * another name of it: the first name of the uid tells. 1 with the verdict decided, -EAGAIN. */
+static int say_unmanaged(const struct ledger *ledger, struct roster *roster,
+                         const struct entrance *entrance, struct verdict *verdict)
+{
+    const struct identity *account = entrance->account, *first = NULL;
+    int r;
+
+    if (policy_set_has_open_account(ledger->policies, NULL)) {
+        r = roster_uid(roster, account->uid, false, &first);
+        if (r == -EAGAIN)
+            return r;
+        if (r < 0 && r != -ENOENT) {
+            verdict_say(verdict, VERDICT_REFUSED,
+                        "the name service did not say in time whether %s is another name of a "
+                        "managed account: try again",
+                        account->name);
+            return 1;
+        }
+        if (r == 0 && policy_set_has_open_account(ledger->policies, first->name)) {
+            verdict_say(verdict, VERDICT_REFUSED,
+                        "%s is another name of %s, which is managed: use that name", account->name,
+                        first->name);
+            return 1;
+        }
+    }
+    verdict_say(verdict, VERDICT_UNMANAGED, "no policy manages %s", account->name);
+    return 1;
+}
+
 /* Finds the deciding policy. 0 with entrance->policy set, 1 with the verdict decided, -EAGAIN. */
 static int find_policy(struct ledger *ledger, const struct login *login, struct roster *roster,
                        const struct moment *now, struct entrance *entrance, struct verdict *verdict)
@@ -146,8 +176,7 @@ static int find_policy(struct ledger *ledger, const struct login *login, struct 
         entrance->policy = answer.policy;
         return check_key_owner(login, answer.policy, verdict);
     case POLICY_UNMANAGED:
-        verdict_say(verdict, VERDICT_UNMANAGED, "no policy manages %s", entrance->account->name);
-        return 1;
+        return say_unmanaged(ledger, roster, entrance, verdict);
     case POLICY_EXEMPT:
         verdict_say(verdict, VERDICT_EXEMPT, "policy %s exempts %s", answer.policy->name,
                     entrance->person->name);

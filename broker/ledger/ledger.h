@@ -40,6 +40,9 @@ int ledger_reject_policies(struct ledger *ledger, const char *problem, const str
 
 const struct policy_set *ledger_policies(const struct ledger *ledger); /* NULL: none was readable */
 
+/* The name service has now said who that account of the policies is. */
+void ledger_learn_account(struct ledger *ledger, const char *name, uid_t uid);
+
 /* Records what concerns the broker itself: that it starts, stops, or that the journal missed
  * something. reason NULL: none. */
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
@@ -128,6 +131,8 @@ int ledger_end_session(struct ledger *ledger, const char *name, const char *how,
 
 /* Those that are not closed; 0 or a negative errno. */
 int ledger_open_sessions(struct ledger *ledger, struct sessions *ret_sessions);
+/* All of a check-out, oldest first. */
+int ledger_sessions_of(struct ledger *ledger, uint64_t id, struct sessions *ret_sessions);
 
 /* What the policy of that name says today about the end of its sessions; without it they end. */
 enum policy_on_end ledger_on_end(const struct ledger *ledger, const char *policy,
@@ -141,6 +146,12 @@ int ledger_checkout(struct ledger *ledger, uint64_t id, struct checkout **ret_ch
  * and is still pending. */
 int ledger_abandon(struct ledger *ledger, uint64_t id, const struct moment *now,
                    struct error *error);
+
+/* The same for every such request that should be waited for still, and is not: after a start, for
+ * logins that died while no broker saw it. */
+typedef bool (*is_waited_for)(uint64_t id, void *userdata);
+int ledger_abandon_unattended(struct ledger *ledger, is_waited_for waited, void *userdata,
+                              const struct moment *now, struct error *error);
 
 /* ---- for people (request.c, decision.c, view.c) ---- */
 

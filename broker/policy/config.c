@@ -93,6 +93,19 @@ static int read_broker_section(const char *file, const struct config_section *se
     return 0;
 }
 
+static int make_digest(const char *text, char ret_digest[static DIGEST_TEXT_MAX])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+
+    if (EVP_Digest(text, strlen(text), digest, &length, EVP_sha256(), NULL) != 1 ||
+        2 * length + 1 != DIGEST_TEXT_MAX)
+        return -EIO;
+    for (unsigned i = 0; i < length; i++)
+        snprintf(ret_digest + 2 * i, 3, "%02x", digest[i]);
+    return 0;
+}
+
 int config_load_broker(const char *file, struct broker_config *ret_config, struct error *error)
 {
     CLEANUP(broker_config_clear) struct broker_config config = {.tell_terminals = true};
@@ -117,6 +130,8 @@ int config_load_broker(const char *file, struct broker_config *ret_config, struc
         if (r != 0)
             return r;
     }
+    if (text && make_digest(text, config.digest) < 0)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: the digest cannot be computed", file);
 
     *ret_config = config;
     config = (struct broker_config){0};
@@ -301,19 +316,6 @@ static int load_file(struct policy_set *set, int directory_fd, const char *direc
     return 0;
 }
 
-static int make_digest(struct policy_set *set)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-
-    if (EVP_Digest(set->text, strlen(set->text), digest, &length, EVP_sha256(), NULL) != 1 ||
-        2 * length + 1 != sizeof(set->digest))
-        return -EIO;
-    for (unsigned i = 0; i < length; i++)
-        snprintf(set->digest + 2 * i, 3, "%02x", digest[i]);
-    return 0;
-}
-
 static int load_files(struct policy_set *set, int directory_fd, const char *directory,
                       const struct names *names, struct error *error)
 {
@@ -356,7 +358,7 @@ int config_load_policies(const char *directory, struct policy_set **ret_set, str
     r = load_files(set, fd, directory, &names, error);
     if (r != 0)
         return r;
-    if (make_digest(set) < 0)
+    if (make_digest(set->text, set->digest) < 0)
         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: the digest cannot be computed",
                          directory);
     *ret_set = TAKE_PTR(set);

@@ -12,9 +12,10 @@
 
 /* Broker-wide settings; every one has a default, the file may be missing. Section [broker]. */
 struct broker_config {
-    char *administrators; /* group that may revoke and reload; NULL: none but root */
-    char *auditors;       /* group that sees everything and changes nothing; NULL: none */
-    bool tell_terminals;  /* approvers hear of requests on their terminals; default yes */
+    char *administrators;         /* group that may revoke and reload; NULL: none but root */
+    char *auditors;               /* group that sees everything and changes nothing; NULL: none */
+    bool tell_terminals;          /* approvers hear of requests on their terminals; default yes */
+    char digest[DIGEST_TEXT_MAX]; /* SHA-256 of the file; "": there is none */
 };
 
 /* Frees what it holds and zeroes it; accepts a zeroed one. */

@@ -109,6 +109,18 @@ struct policy_set *policy_set_free(struct policy_set *set)
     return NULL;
 }
 
+bool policy_set_has_open_account(const struct policy_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->n_policies; i++)
+        for (size_t j = 0; j < set->policies[i]->n_accounts; j++) {
+            const struct policy_account *account = &set->policies[i]->accounts[j];
+
+            if (policy_account_is_open(account) && (!name || strcmp(account->name, name) == 0))
+                return true;
+        }
+    return false;
+}
+
 int principals_include(const struct principals *principals, const struct identity *person)
 {
     bool groups_needed = false;

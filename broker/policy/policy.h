@@ -55,6 +55,12 @@ struct policy_account {
     uid_t first, last; /* of a range, both included */
 };
 
+/* Has nobody said yet whose uid it is? */
+static inline bool policy_account_is_open(const struct policy_account *account)
+{
+    return !account->is_range && !account->uid_known;
+}
+
 /* NEED_NO: nobody is asked for it; what is given all the same is kept. */
 enum policy_need { NEED_NO, NEED_OPTIONAL, NEED_REQUIRED };
 enum policy_clock { CLOCK_STARTS_AT_APPROVAL, CLOCK_STARTS_AT_FIRST_USE };
@@ -166,6 +172,10 @@ enum policy_match policy_match(const struct policy *policy, const struct policy_
  * asks for `requesters`. Never fails. */
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question);
+
+/* Is there an account that nobody has told the uid of (of that name; NULL: any)? Its other names
+ * cannot be known as such. */
+bool policy_set_has_open_account(const struct policy_set *set, const char *name);
 
 /* Why the answer is what it is, one line per policy looked at ("policy.d/10-root.conf:3 [policy a]:
  * requesters do not include alice"); the caller frees. NULL when out of memory. */
