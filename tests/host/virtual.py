@@ -8,10 +8,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from .booted import BUSES, ENVIRONMENT, HERE, BootedHost, tree
+from .booted import BUSES, ENVIRONMENT, HERE, BootedHost, Person, tree
 
 # Emulation takes its time.
-BOOT_LIMIT = 300
+PATIENCE = 300
 
 
 def missing():
@@ -29,15 +29,15 @@ class VirtualHost(BootedHost):
 
     def __init__(self, release="bookworm"):
         self.release, self.bus, self.name = release, BUSES[0], "vm"
-        self._folder = Path(tempfile.mkdtemp(prefix="vm-"))
-        self._folder.chmod(0o711)
+        self.folder = Path(tempfile.mkdtemp(prefix="vm-"))
+        self.folder.chmod(0o711)
         self._people, self._logins = {}, []
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._port, self._process = free_port(), None
         try:
-            self._prepare(self._folder / "first")
+            self._prepare(self.folder / "first")
             self._process = subprocess.Popen(
-                [HERE / "vm", tree(release), self._folder, str(self._port)], stdin=subprocess.PIPE,
+                [HERE / "vm", tree(release), self.folder, str(self._port)], stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
             self._boot_id = None
             self._await_boot()
@@ -46,7 +46,7 @@ class VirtualHost(BootedHost):
             raise
 
     def _await_boot(self):
-        deadline = time.monotonic() + BOOT_LIMIT
+        deadline = time.monotonic() + PATIENCE
         while True:
             done = subprocess.run(
                 self.enter(["sh", "-c", "systemctl is-system-running --wait > /dev/null; "
@@ -63,13 +63,21 @@ class VirtualHost(BootedHost):
         self.nsenter(["systemctl", "reboot", "--no-block"])
         self._await_boot()
 
+    def nsenter(self, argv, check=True, timeout=PATIENCE, **options):
+        return super().nsenter(argv, check, timeout, **options)
+
+    def actor(self, name):
+        if name not in self._people:
+            self._people[name] = SlowPerson(self, name)
+        return self._people[name]
+
     def stop(self):
         if self._process:
             self._process.kill()
         super().stop()
 
     def _connection(self, program="ssh"):
-        return [program, "-F", "none", "-q", "-i", self._folder / "key",
+        return [program, "-F", "none", "-q", "-i", self.folder / "key",
                 "-P" if program in ("scp", "sftp") else "-p", str(self._port), "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                 "-o", "ConnectTimeout=20"]
@@ -80,3 +88,11 @@ class VirtualHost(BootedHost):
     def enter(self, argv, *namespaces):
         return self.ssh("-tt" if "script" in argv else "-T", "root@127.0.0.1", "--",
                         shlex.join(map(str, argv)))
+
+
+class SlowPerson(Person):
+    def run(self, argv, env=None, timeout=PATIENCE, **options):
+        return super().run(argv, env, timeout, **options)
+
+    def on_terminal(self, argv, env=None, timeout=PATIENCE):
+        return super().on_terminal(argv, env, timeout)
