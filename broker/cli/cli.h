@@ -35,6 +35,7 @@ int command_deny(struct cli *cli, int argc, char **argv);
 int command_cancel(struct cli *cli, int argc, char **argv);
 int command_checkin(struct cli *cli, int argc, char **argv);
 int command_revoke(struct cli *cli, int argc, char **argv);
+int command_sessions(struct cli *cli, int argc, char **argv);
 int command_watch(struct cli *cli, int argc, char **argv);
 int command_explain(struct cli *cli, int argc, char **argv);
 int command_policy(struct cli *cli, int argc, char **argv);
