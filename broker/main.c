@@ -23,6 +23,8 @@
 #include "names/names.h"
 #include "reload.h"
 #include "replay.h"
+#include "session/handover.h"
+#include "session/keeper.h"
 #include "sink/journal.h"
 #include "sink/signals.h"
 #include "sink/terminals.h"
@@ -56,6 +58,8 @@ struct broker {
     struct ledger *ledger;
     struct names *names;
     struct waiters *waiters;
+    struct fdstore *kept;
+    struct keeper *keeper;
     struct journal *journal;
     struct replay *replay;
     struct terminals *terminals; /* NULL: approvers are not told */
@@ -94,6 +98,8 @@ static void on_event(const struct event *event, void *userdata)
     if (broker->people)
         signals_sink(event, people_server_connection(broker->people));
     waiters_sink(event, broker->waiters);
+    if (broker->keeper)
+        keeper_sink(event, broker->keeper);
     if (broker->terminals)
         terminals_sink(event, broker->terminals);
     broker->due_changed = true;
@@ -117,6 +123,7 @@ static int arm_tick(struct broker *broker)
 {
     struct moment now = moment_now();
     uint64_t wall = 0, boot = 0, wait = TICK_AT_MOST_USEC;
+    uint64_t warning = broker->keeper ? keeper_next_tick(broker->keeper, &now) : 0;
 
     if (ledger_next_tick(broker->ledger, &now, &wall, &boot) == 0) {
         if (wall && (wall - now.wall) * 1000000 < wait)
@@ -124,6 +131,8 @@ static int arm_tick(struct broker *broker)
         if (boot && (boot - now.boot) * 1000000 < wait)
             wait = (boot - now.boot) * 1000000;
     }
+    if (warning && warning * 1000000 < wait)
+        wait = warning * 1000000;
     broker->due_changed = false;
     int r = sd_event_source_set_time_relative(broker->tick, wait);
 
@@ -152,6 +161,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
+    if (broker->keeper)
+        keeper_tick(broker->keeper, &now);
     remind(broker, &now);
     return arm_tick(broker);
 }
@@ -223,6 +234,7 @@ static int open_doors(struct broker *broker)
     describe_start(broker, start);
     if (ledger_note(broker->ledger, EVENT_BROKER_STARTED, start, &now, &error) != 0)
         complain(3, "%s", error.text);
+    keeper_start(broker->keeper);
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
     if (sd_event_add_time_relative(broker->event, &broker->unattended, CLOCK_BOOTTIME,
@@ -341,10 +353,32 @@ static int add_sources(struct broker *broker)
     return r;
 }
 
+static void complain_of_session(const char *problem)
+{
+    complain(3, "%s", problem);
+}
+
+static int start_keeper(struct broker *broker)
+{
+    struct keeper_settings settings = {.event = broker->event,
+                                       .ledger = broker->ledger,
+                                       .bus = people_server_connection(broker->people),
+                                       .kept = broker->kept,
+                                       .cgroups = CGROUP_ROOT,
+                                       .devices = "/dev",
+                                       .now = moment_now,
+                                       .complain = complain_of_session};
+
+    return keeper_new(&settings, &broker->keeper);
+}
+
 static int start(struct broker *broker)
 {
     struct error error;
-    int r = sd_event_new(&broker->event);
+    int r = fdstore_open(&broker->kept);
+
+    if (r >= 0)
+        r = sd_event_new(&broker->event);
 
     if (r >= 0)
         r = sd_event_set_watchdog(broker->event, true);
@@ -381,6 +415,10 @@ static int start(struct broker *broker)
         complain(3, "%s", error.text);
         return -EIO;
     }
+    r = start_keeper(broker);
+    if (r < 0)
+        return r;
+    broker->bus.keeper = broker->keeper;
     return start_reload(broker);
 }
 
@@ -399,6 +437,7 @@ static void stop(struct broker *broker)
     accounts_free(broker->accounts);
     sd_event_source_disable_unref(broker->unattended);
     gate_server_free(broker->gate);
+    keeper_free(broker->keeper);
     people_server_free(broker->people);
     for (size_t i = 0; i < 3; i++)
         sd_event_source_disable_unref(broker->signals[i]);
@@ -407,6 +446,7 @@ static void stop(struct broker *broker)
     waiters_free(broker->waiters);
     terminals_free(broker->terminals);
     names_free(broker->names);
+    fdstore_free(broker->kept);
     ledger_free(broker->ledger);
     store_free(broker->store);
     journal_free(broker->journal);

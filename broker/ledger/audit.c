@@ -118,6 +118,12 @@ static int add_rows(json_t *record, const struct change *change)
         (store_checkout_text(change->checkout, &row) < 0 || add_digest(record, "row", row) < 0))
         return -ENOMEM;
     row = NULL;
+    /* As it is opened: that it is closed is another record's. */
+    if (change->session && change->kind == EVENT_SESSION_OPENED &&
+        (store_session_text(change->session, &row) < 0 ||
+         add_digest(record, "session_row", row) < 0))
+        return -ENOMEM;
+    row = NULL;
     return change->decision &&
                    (store_decision_text(change->checkout->id, change->decision, &row) < 0 ||
                     add_digest(record, "decision_row", row) < 0)

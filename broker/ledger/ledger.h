@@ -149,6 +149,8 @@ int ledger_end_session(struct ledger *ledger, const char *name, const char *how,
 
 /* Those that are not closed; 0 or a negative errno. */
 int ledger_open_sessions(struct ledger *ledger, struct sessions *ret_sessions);
+/* All of a check-out, oldest first. */
+int ledger_sessions_of(struct ledger *ledger, uint64_t id, struct sessions *ret_sessions);
 
 /* What the policy of that name says today about the end of its sessions; without it they end. */
 enum policy_on_end ledger_on_end(const struct ledger *ledger, const char *policy,

@@ -33,10 +33,10 @@ static int find_own(struct ledger *ledger, const struct login *login, const stru
  * code. Root can be anywhere, and goes on to scopes of logins. */
 static int check_place(const struct login *login, uint64_t id, bool nested, struct error *error)
 {
-    if (!login->unit && !login->cgroup)
-        return 0;
     if (login->misplaced)
         return error_set(error, ERROR_INVALID_ARGUMENT, "%s", login->misplaced);
+    if (!login->unit && !login->cgroup)
+        return 0;
     if (!login->unit || !login->cgroup || !scope_has_cgroup(login->unit, login->cgroup))
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "the door says that the session is in a scope that cannot be: unit %s, "
@@ -324,6 +324,16 @@ int ledger_close_session(struct ledger *ledger, const struct login *login, const
 int ledger_open_sessions(struct ledger *ledger, struct sessions *ret_sessions)
 {
     return store_open_sessions(ledger->store, ret_sessions);
+}
+
+int ledger_sessions_of(struct ledger *ledger, uint64_t id, struct sessions *ret_sessions)
+{
+    struct sessions found = {0};
+    int r = store_sessions_of(ledger->store, id, &found.items, &found.count);
+
+    if (r == 0)
+        *ret_sessions = found;
+    return r;
 }
 
 enum policy_on_end ledger_on_end(const struct ledger *ledger, const char *policy,

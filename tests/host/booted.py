@@ -55,20 +55,20 @@ class BootedHost:
     def __init__(self, release="bookworm", bus=BUSES[0], name=None):
         self.release, self.bus = release, bus
         self.name = name or f"{release}-{bus.removeprefix('dbus-')}"
-        self._folder = Path(tempfile.mkdtemp(prefix="host-"))
-        self._folder.chmod(0o711)
+        self.folder = Path(tempfile.mkdtemp(prefix="host-"))
+        self.folder.chmod(0o711)
         self._people, self._logins = {}, []
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.bind(str(self._folder / "notify"))
+        self._notify.bind(str(self.folder / "notify"))
         self._process = None
         self.leader = None
         try:
-            self._prepare(self._folder / "first")
-            with open(self._folder / "console.log", "ab") as console:
+            self._prepare(self.folder / "first")
+            with open(self.folder / "console.log", "ab") as console:
                 self._process = subprocess.Popen(
-                    [HERE / "boot", self.name, tree(release), self._folder],
+                    [HERE / "boot", self.name, tree(release), self.folder],
                     stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=console,
-                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(self._folder / "notify")},
+                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(self.folder / "notify")},
                     start_new_session=True)
             self._await_boot()
         except BaseException:
@@ -89,10 +89,10 @@ class BootedHost:
     def _prepare(self, first):
         """What is on its disk before the first boot: keys to get in with, and which bus it is."""
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test",
-                        "-f", self._folder / "key"], check=True)
+                        "-f", self.folder / "key"], check=True)
         keys = first / "etc/ssh/authorized_keys"
         keys.parent.mkdir(parents=True)
-        shutil.copy(self._folder / "key.pub", keys)
+        shutil.copy(self.folder / "key.pub", keys)
         settings = first / "etc/ssh/sshd_config.d/host.conf"
         settings.parent.mkdir()
         # The first value counts. Each person has one connection with many channels.
@@ -122,7 +122,7 @@ class BootedHost:
         self.leader = self._find_leader(self._process.pid)
         assert self.leader, f"{self.name} has no process 1\n{self.console()}"
         keys = self.shell("cat /etc/ssh/ssh_host_*_key.pub")
-        (self._folder / "known_hosts").write_text(
+        (self.folder / "known_hosts").write_text(
             "".join(f"127.0.0.1,localhost {key}\n" for key in keys.splitlines()))
 
     def _find_leader(self, pid, parent=""):
@@ -136,7 +136,7 @@ class BootedHost:
         return None
 
     def console(self):
-        return (self._folder / "console.log").read_text(errors="replace")
+        return (self.folder / "console.log").read_text(errors="replace")
 
     def reboot(self):
         """As `systemctl reboot`; the disk stays, everything else is new."""
@@ -165,7 +165,7 @@ class BootedHost:
                 self._process.wait()
             self._process = None
         self._notify.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _forget_logins(self):
         for login in self._logins:
@@ -190,9 +190,9 @@ class BootedHost:
             f"{self.name}: {argv}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def shell(self, script, **options):
-        """The same for a shell script; what it wrote."""
-        return self.nsenter(["bash", "-euc", script], **options).stdout
+    def shell(self, script, *arguments, **options):
+        """The same for a shell script and its $0, $1…; what it wrote."""
+        return self.nsenter(["bash", "-euc", script, *arguments], **options).stdout
 
     def run(self, argv, env=None, check=False, **options):
         """Root's command as a transient unit of its systemd."""
@@ -226,7 +226,7 @@ class BootedHost:
     def ledger(self, question, *values):
         """Reads a copy of the ledger: the broker's own stays closed."""
         import sqlite3
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             for name in ("ledger.db", "ledger.db-wal"):
                 data = self.nsenter(["cat", f"/var/lib/pam-checkout/{name}"], check=False, text=False)
                 if data.returncode == 0:
@@ -294,14 +294,14 @@ class BootedHost:
 
     def ssh(self, *arguments, program="ssh"):
         """The command for ssh, scp or sftp inside the host's own network."""
-        return self.enter([program, "-F", "none", "-i", self._folder / "key",
+        return self.enter([program, "-F", "none", "-i", self.folder / "key",
                            "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
-                           "-o", f"UserKnownHostsFile={self._folder}/known_hosts",
+                           "-o", f"UserKnownHostsFile={self.folder}/known_hosts",
                            *arguments], "-n")
 
     def connect(self, name):
         """A connection of its own, kept; the options that lead through it."""
-        control = ["-o", f"ControlPath={self._folder}/{name}.{len(self._logins)}"]
+        control = ["-o", f"ControlPath={self.folder}/{name}.{len(self._logins)}"]
         login = subprocess.Popen(
             self.ssh("-q", "-M", "-N", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo in",
                      *control, f"{name}@127.0.0.1"), env=ENVIRONMENT, stdin=subprocess.DEVNULL,

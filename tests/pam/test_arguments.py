@@ -113,16 +113,21 @@ def test_prompt_with_bad_words(host, answers):
 
 @pytest.mark.parametrize("service, how, speaks", [
     ("sudo", {}, True),
-    ("sudo", {"tty": None}, False),
-    ("sudo", {"tty": ""}, False),
+    ("sudo", {"tty": None}, True),
+    ("sudo", {"tty": ""}, True),
+    ("su", {"tty": None}, True),
+    ("su", {"tty": None, "options": ["--silent"]}, False),
+    ("sshd", {"tty": None}, False),
+    ("login", {"tty": None}, False),
     ("sudo", {"arguments": "quiet"}, False),
+    ("sudo", {"arguments": "quiet", "tty": None}, False),
     ("sudo", {"options": ["--silent"]}, True),
     ("sudo-i", {"options": ["--silent"]}, True),
     ("su", {"options": ["--silent"]}, False),
     ("sshd", {"options": ["--silent"]}, False),
     ("sshd", {"tty": "ssh"}, True),
 ])
-def test_speaks_only_to_a_terminal(host, service, how, speaks):
+def test_refusals_go_to_a_terminal_or_to_standard_error(host, service, how, speaks):
     with FakeGate(host.gate_path, answering(("refused", 0, 0, "no"))):
         outcome = host.run("account", service=service, **how)
     assert outcome.codes == {"account": PAM_PERM_DENIED}
