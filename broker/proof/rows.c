@@ -26,7 +26,7 @@ static void check_digest(struct proof *proof, const struct life *life, const jso
         .reason = (char *)record_text(row, "reason"),
         .ticket = (char *)record_text(row, "ticket"),
         .duration = record_number(row, "duration"),
-        .start_at = life->start_asked,
+        .asked_start = life->start_asked,
         .policy = (char *)record_text(row, "policy"),
     };
     const char *uuid = record_text(row, "uuid"), *policies = record_text(row, "policy_digest");
