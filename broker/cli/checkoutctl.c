@@ -87,7 +87,8 @@ static const struct command commands[] = {
     {"verify", "[OPTION…]", "Prove that the ledger is whole and that everything in it was legal.",
      "      --ledger FILE    of an export (log --export) or a copy of ledger.db\n"
      "      --journal FILE   a journal file, a folder of such, or what journalctl -o export wrote\n"
-     "      --no-journal     do not look at the journal\n",
+     "      --no-journal     do not look at the journal\n"
+     "      --since TIME     at what the journal has from then on, where a new ledger was begun\n",
      command_verify},
     {"reload", "", "Have the broker read its policies anew, all of them or none.", "",
      command_reload},

@@ -11,7 +11,7 @@
 #include "proof/journal.h"
 #include "proof/read_store.h"
 
-enum { LEDGER, JOURNAL, NO_JOURNAL, N_OPTIONS };
+enum { LEDGER, JOURNAL, NO_JOURNAL, SINCE, N_OPTIONS };
 
 /* More findings of a kind than this help nobody; they are counted. */
 #define FINDINGS_SHOWN 50
@@ -79,7 +79,8 @@ static int read_journal(struct verify *verify, const struct argument *arguments)
                    arguments[NO_JOURNAL].given ? "" : " (--journal FILE)");
         return 0;
     }
-    r = journal_read(path, verify->machine, take_anchor, verify->proof, &error);
+    r = journal_read(path, verify->machine, arguments[SINCE].number, take_anchor, verify->proof,
+                     &error);
     if (r < 0)
         return failure_no_memory(verify->failure);
     proof_summarize(verify->proof, &summary);
@@ -289,6 +290,7 @@ int command_verify(struct cli *cli, int argc, char **argv)
         [LEDGER] = {"ledger", ARGUMENT_TEXT, LIMIT_CGROUP},
         [JOURNAL] = {"journal", ARGUMENT_TEXT, LIMIT_CGROUP},
         [NO_JOURNAL] = {"no-journal", ARGUMENT_FLAG},
+        [SINCE] = {"since", ARGUMENT_LAST},
     };
     struct failure failure = {.exit = EXIT_DONE};
     struct verify verify = {.cli = cli, .failure = &failure};

@@ -20,7 +20,8 @@ DEFINE_CLEANUP(FILE *, stream, fclose);
 /* What of an entry is of interest here. */
 struct entry {
     char unit[64], machine[64], seq[24], hash[HASH_SIZE * 2 + 1];
-    bool doubled; /* journald's own fields are there once */
+    char received[24]; /* microseconds; exported entries only */
+    bool doubled;      /* journald's own fields are there once */
 };
 
 static const struct {
@@ -31,8 +32,11 @@ static const struct {
     {"_MACHINE_ID", offsetof(struct entry, machine), sizeof(((struct entry *)0)->machine)},
     {"CHECKOUT_SEQ", offsetof(struct entry, seq), sizeof(((struct entry *)0)->seq)},
     {"CHECKOUT_HASH", offsetof(struct entry, hash), sizeof(((struct entry *)0)->hash)},
+    {"__REALTIME_TIMESTAMP", offsetof(struct entry, received),
+     sizeof(((struct entry *)0)->received)},
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define N_STORED (N_FIELDS - 1) /* the last one is none that a journal file stores */
 
 /* Keeps the value if it is one of these, and not longer than one of ours can be. */
 static void keep(struct entry *entry, const char *name, size_t name_length, const char *value,
@@ -72,7 +76,7 @@ static int hand_on(const struct entry *entry, const char *machine_id, journal_ea
 
 static int read_entry(sd_journal *journal, struct entry *entry)
 {
-    for (size_t i = 0; i < N_FIELDS; i++) {
+    for (size_t i = 0; i < N_STORED; i++) {
         const void *data = NULL;
         size_t length = 0, name = strlen(fields[i].name);
         int r = sd_journal_get_data(journal, fields[i].name, &data, &length);
@@ -87,13 +91,14 @@ static int read_entry(sd_journal *journal, struct entry *entry)
     return 0;
 }
 
-static int read_files(sd_journal *journal, const char *machine_id, journal_each each,
-                      void *userdata)
+static int read_files(sd_journal *journal, const char *machine_id, uint64_t since,
+                      journal_each each, void *userdata)
 {
     int r = sd_journal_add_match(journal, "_SYSTEMD_UNIT=" JOURNAL_UNIT, 0);
 
     if (r >= 0)
-        r = sd_journal_seek_head(journal);
+        r = since ? sd_journal_seek_realtime_usec(journal, since * 1000000)
+                  : sd_journal_seek_head(journal);
     while (r >= 0 && (r = sd_journal_next(journal)) > 0) {
         struct entry entry = {.doubled = false};
 
@@ -140,7 +145,16 @@ static int read_binary(FILE *in, struct entry *entry, const char *name, size_t n
     return getc(in) == '\n' ? 0 : -EBADMSG;
 }
 
-static int read_export(FILE *in, const char *machine_id, journal_each each, void *userdata)
+static int hand_on_since(const struct entry *entry, const char *machine_id, uint64_t since,
+                         journal_each each, void *userdata)
+{
+    if (since && strtoull(entry->received, NULL, 10) / 1000000 < since)
+        return 0;
+    return hand_on(entry, machine_id, each, userdata);
+}
+
+static int read_export(FILE *in, const char *machine_id, uint64_t since, journal_each each,
+                       void *userdata)
 {
     struct entry entry = {.doubled = false};
     CLEANUP_FREE char *line = NULL;
@@ -155,7 +169,7 @@ static int read_export(FILE *in, const char *machine_id, journal_each each, void
             return -EBADMSG;
         line[--length] = '\0';
         if (length == 0) { /* the end of an entry */
-            r = hand_on(&entry, machine_id, each, userdata);
+            r = hand_on_since(&entry, machine_id, since, each, userdata);
             entry = (struct entry){.doubled = false};
             continue;
         }
@@ -168,7 +182,7 @@ static int read_export(FILE *in, const char *machine_id, journal_each each, void
     }
     if (r == 0 && ferror(in))
         r = -EIO;
-    return r == 0 ? hand_on(&entry, machine_id, each, userdata) : r;
+    return r == 0 ? hand_on_since(&entry, machine_id, since, each, userdata) : r;
 }
 
 static bool is_journal_file(FILE *in)
@@ -196,8 +210,8 @@ static int guard(uint64_t seq, const unsigned char hash[HASH_SIZE], void *userda
     return guarded->failed;
 }
 
-int journal_read(const char *path, const char *machine_id, journal_each each, void *userdata,
-                 struct error *error)
+int journal_read(const char *path, const char *machine_id, uint64_t since, journal_each each,
+                 void *userdata, struct error *error)
 {
     CLEANUP(cleanup_sd_journal) sd_journal *journal = NULL;
     CLEANUP(cleanup_stream) FILE *in = NULL;
@@ -215,11 +229,11 @@ int journal_read(const char *path, const char *machine_id, journal_each each, vo
             return error_set(error, ERROR_STORAGE_FAILED, "%s: %s", path, strerror(errno));
     }
     if (in && !is_journal_file(in)) {
-        r = read_export(in, machine_id, guard, &guarded);
+        r = read_export(in, machine_id, since, guard, &guarded);
     } else {
         r = open_journal(path, folder, &journal);
         if (r >= 0)
-            r = read_files(journal, machine_id, guard, &guarded);
+            r = read_files(journal, machine_id, since, guard, &guarded);
     }
     if (guarded.failed)
         return guarded.failed;
