@@ -35,6 +35,7 @@ _checkoutctl()
         [explain]='--person --account --door --from --at'
         [policy]=''
         [reload]=''
+        [doctor]='--root'
     )
 
     local command='' word i positional=0
@@ -58,6 +59,9 @@ _checkoutctl()
     case $prev in
         --person | --account | --approver | --to)
             COMPREPLY=($(compgen -u -- "$cur"))
+            return ;;
+        --root)
+            COMPREPLY=($(compgen -d -- "$cur"))
             return ;;
         --door)
             COMPREPLY=($(compgen -W 'sudo su ssh login' -- "$cur"))
