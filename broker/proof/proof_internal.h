@@ -82,6 +82,7 @@ struct proof {
     struct anchor *anchors;
     size_t n_anchors, next_anchor;
     bool anchors_sorted;
+    uint64_t replaced, replaced_last;
     uint64_t unanchored, unanchored_first, unanchored_last; /* between others */
 
     char policy_digest[DIGEST_TEXT_MAX]; /* in force; "": none */
