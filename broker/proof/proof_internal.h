@@ -51,10 +51,9 @@ struct visit {
     char *name;
     uint64_t id;         /* of its check-out */
     uint64_t opened_seq; /* 0: no record tells of it yet */
-    uint64_t closed_seq, closed_first, closed_last;
     bool has_row, row_seen;
     unsigned char row[HASH_SIZE], row_stored[HASH_SIZE];
-    uint64_t row_closed, row_id;
+    uint64_t row_id;
 };
 
 struct anchor {
