@@ -1,14 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs the configuration, but never over one that is there.
+# install-config.sh FOLDER FILE... - installs the configuration, but never over one that is there.
 set -eu
 
-source=$1
-folder=${DESTDIR:-}$2
+folder=${DESTDIR:-}$1
+shift
 
 mkdir -p "$folder/policy.d"
-if [ -e "$folder/broker.conf" ] || [ -L "$folder/broker.conf" ]; then
-    echo "Keeping $folder/broker.conf"
-else
-    install -m 0644 "$source" "$folder/broker.conf"
-fi
+for source; do
+    target=$folder/${source##*/}
+    if [ -e "$target" ] || [ -L "$target" ]; then
+        echo "Keeping $target"
+    else
+        install -m 0644 "$source" "$target"
+    fi
+done

@@ -11,6 +11,7 @@
 #include "duration.h"
 #include "gate.h"
 #include "options.h"
+#include "session.h"
 #include "text.h"
 #include "voice.h"
 #include "wait.h"
@@ -67,6 +68,7 @@ static int conclude(struct door *door, const struct gate_answer *answer)
                             "%.*s; try again when it is approved", sentence_length(answer->message),
                             answer->message);
     case GATE_REFUSED:
+    case GATE_INCOMPLETE:
         break;
     }
     return refuse_answered(door, answer);
@@ -123,9 +125,76 @@ static int prompt(struct door *door, struct words *words, struct error *error)
         r = text_check("ticket", words->ticket, 0, LIMIT_TICKET, error);
         wire->ticket = words->ticket;
     }
-    if (wire->reason || wire->ticket)
-        wire->reason_source = "prompt";
     return r;
+}
+
+/* The whole answer must be out within LIMIT_ANSWER_MS: this much of it is for the host and for
+ * speaking. */
+#define SPARE_MS 250
+/* root's own logins wait for nobody. */
+#define ROOT_MS 1000
+
+static struct patience patience_for(uint64_t milliseconds)
+{
+    return (struct patience){.deadline = peer_now() + milliseconds, .stop_fd = -1, .client_fd = -1};
+}
+
+static struct patience one_answer(void)
+{
+    return patience_for(LIMIT_ANSWER_MS - SPARE_MS);
+}
+
+static struct session session_of(struct door *door, const struct patience *patience)
+{
+    return (struct session){
+        .pamh = door->voice.pamh,
+        .voice = &door->voice,
+        .gate = door->options.gate,
+        .wire = &door->login.wire,
+        .patience = *patience,
+    };
+}
+
+/* The broker's word on a session, or the lack of one. */
+static int conclude_session(struct door *door, int r, const struct gate_answer *answer,
+                            const struct problem *problem)
+{
+    return r < 0 ? refuse_unanswered(door, problem) : conclude(door, answer);
+}
+
+/* A session that may be opened. */
+static int open_session(struct door *door, struct peer **peer, const struct patience *patience,
+                        const struct gate_answer *prepared)
+{
+    CLEANUP(session_clear) struct session session = session_of(door, patience);
+    struct gate_answer answer = {.verdict = GATE_REFUSED};
+    struct problem problem = {.text = ""};
+    int r;
+
+    session.peer = TAKE_PTR(*peer);
+    r = session_open(&session, prepared, &answer, &problem);
+    return conclude_session(door, r, &answer, &problem);
+}
+
+/* One that an earlier line of the stack has opened. */
+static int hand_over_session(struct door *door)
+{
+    struct patience patience = one_answer();
+    CLEANUP(session_clear) struct session session = session_of(door, &patience);
+    struct gate_answer answer = {.verdict = GATE_REFUSED};
+    struct problem problem = {.text = ""};
+    int r;
+
+    r = session_hand_over(&session, &answer, &problem);
+    return conclude_session(door, r, &answer, &problem);
+}
+
+static void report_session(struct door *door)
+{
+    struct patience patience = patience_for(ROOT_MS);
+    CLEANUP(session_clear) struct session session = session_of(door, &patience);
+
+    session_report(&session);
 }
 
 /* The question of the phase, until there is an answer to act on. */
@@ -133,45 +202,52 @@ static int ask(struct door *door)
 {
     CLEANUP(words_clear) struct words words = {NULL, NULL};
     CLEANUP(cleanup_peer) struct peer *peer = NULL;
-    const struct gate1_login *wire = &door->login.wire;
+    struct gate1_login *wire = &door->login.wire;
     bool is_session = strcmp(wire->phase, "session") == 0;
-    const char *method = is_session ? GATE1_OPEN : GATE1_ASK;
+    const char *method = is_session ? GATE1_PREPARE : GATE1_ASK;
     struct gate_answer answer = {.verdict = GATE_REFUSED};
     struct problem problem = {.text = ""};
+    struct patience patience = one_answer();
     struct error error = {.code = ERROR_NONE};
     uint64_t id;
     int r;
 
-    r = gate_ask(door->options.gate, method, wire, &answer, &peer, &problem);
+    if (door->options.prompt)
+        wire->reason_source = "prompt";
+    r = gate_ask(door->options.gate, method, wire, &patience, &peer, &answer, &problem);
     /* Only who is not let in without words is asked for them. */
-    if (r == 0 && answer.verdict == GATE_REFUSED && door->options.prompt) {
+    if (r == 0 && answer.verdict == GATE_INCOMPLETE && door->options.prompt) {
         voice_tell(&door->voice, "%s", answer.message);
         if (prompt(door, &words, &error) != 0)
             return voice_refuse(&door->voice, LOG_NOTICE, wire, "refused: %s", error.text);
-        if (wire->reason_source) {
+        if (wire->reason || wire->ticket) {
             peer = peer_free(peer);
-            r = gate_ask(door->options.gate, method, wire, &answer, &peer, &problem);
+            patience = one_answer();
+            r = gate_ask(door->options.gate, method, wire, &patience, &peer, &answer, &problem);
         }
     }
     if (r < 0)
         return refuse_unanswered(door, &problem);
-    if (answer.verdict != GATE_PENDING || answer.id == 0 || wire->wait_seconds == 0)
-        return conclude(door, &answer);
 
-    id = answer.id;
-    r = wait_out(door, &peer, &answer, &problem);
-    if (r == -ECANCELED)
-        return voice_refuse(&door->voice, LOG_NOTICE, wire,
-                            "refused: you gave up waiting for request %" PRIu64, id);
-    if (r < 0)
-        return refuse_unanswered(door, &problem);
-
-    /* Waiting records no session. */
-    if (is_session && answer.verdict == GATE_ALLOW) {
-        r = gate_ask(door->options.gate, method, wire, &answer, NULL, &problem);
+    if (answer.verdict == GATE_PENDING && answer.id != 0 && wire->wait_seconds > 0) {
+        id = answer.id;
+        r = wait_out(door, &peer, &answer, &problem);
+        if (r == -ECANCELED)
+            return voice_refuse(&door->voice, LOG_NOTICE, wire,
+                                "refused: you gave up waiting for request %" PRIu64, id);
+        if (r == -ESHUTDOWN)
+            return voice_refuse(&door->voice, LOG_NOTICE, wire,
+                                "refused: the client hung up while it waited for request %" PRIu64,
+                                id);
+        /* What was waited for says nothing about the session. */
+        patience = one_answer();
+        if (r == 0 && is_session && answer.verdict == GATE_ALLOW)
+            r = gate_ask(door->options.gate, method, wire, &patience, &peer, &answer, &problem);
         if (r < 0)
             return refuse_unanswered(door, &problem);
     }
+    if (is_session && answer.verdict == GATE_ALLOW)
+        return open_session(door, &peer, &patience, &answer);
     return conclude(door, &answer);
 }
 
@@ -190,6 +266,15 @@ static int approach(pam_handle_t *pamh, int flags, enum login_phase phase, int a
     if (login_read(pamh, phase, &door->options, &door->login, &error) != 0)
         return voice_refuse(&door->voice, LOG_ERR, NULL, "refused: %s; %s", error.text,
                             door->options.help);
+    /* Success in the auth phase is a login: at the ssh door there has to be a method before it that
+     * has shown who is there. sshd names it in SSH_AUTH_INFO_0. */
+    if (phase == LOGIN_AUTH && strcmp(door->login.wire.door, "ssh") == 0 &&
+        !door->login.wire.authinfo)
+        return voice_refuse(&door->voice, LOG_NOTICE, &door->login.wire,
+                            "refused: log in with your ssh key first; where that was done, sshd "
+                            "needs AuthenticationMethods publickey,keyboard-interactive:pam for "
+                            "this account; %s",
+                            door->options.help);
     if (door->options.prompt && (phase != LOGIN_AUTH || strcmp(door->login.wire.door, "ssh") != 0))
         return voice_refuse(&door->voice, LOG_ERR, &door->login.wire,
                             "refused: the argument prompt in the PAM configuration works only in "
@@ -206,20 +291,27 @@ int door_enter(pam_handle_t *pamh, int flags, enum login_phase phase, int argc, 
     verdict = approach(pamh, flags, phase, argc, argv, &door);
     if (verdict != PAM_SUCCESS)
         return verdict;
-    if (door.login.is_root)
+    if (door.login.is_root) {
+        if (phase == LOGIN_SESSION)
+            report_session(&door);
         return PAM_IGNORE;
+    }
+    if (phase == LOGIN_SESSION && session_is_open(pamh))
+        return hand_over_session(&door);
     return ask(&door);
 }
 
 void door_leave(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct problem problem = {.text = ""};
+    struct patience patience;
     struct door door;
 
     if (approach(pamh, flags, LOGIN_SESSION, argc, argv, &door) != PAM_SUCCESS ||
-        door.login.is_root)
+        (door.login.is_root && !session_is_reported(pamh)))
         return;
-    if (gate_close_session(door.options.gate, &door.login.wire, &problem) < 0)
+    patience = door.login.is_root ? patience_for(ROOT_MS) : one_answer();
+    if (gate_close_session(door.options.gate, &door.login.wire, &patience, &problem) < 0)
         voice_log(&door.voice, LOG_WARNING, &door.login.wire,
                   "the check-out broker did not hear of the session's end (%s)", problem.text);
 }

@@ -8,10 +8,6 @@
 
 #include "error.h"
 
-/* The whole answer must be out within LIMIT_ANSWER_MS: this much of it is for the host and for
- * speaking. */
-#define SPARE_MS 250
-
 DEFINE_CLEANUP(DBusMessage *, message, dbus_message_unref);
 
 static int make_call(const char *method, uint64_t id, const struct gate1_login *login,
@@ -43,7 +39,7 @@ static int read_verdict(const char *word, enum gate_verdict *ret_verdict)
         enum gate_verdict verdict;
     } words[] = {
         {"allow", GATE_ALLOW},     {"exempt", GATE_EXEMPT},   {"unmanaged", GATE_UNMANAGED},
-        {"pending", GATE_PENDING}, {"refused", GATE_REFUSED},
+        {"pending", GATE_PENDING}, {"refused", GATE_REFUSED}, {"incomplete", GATE_INCOMPLETE},
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -78,11 +74,27 @@ static int read_error(DBusMessage *reply, struct gate_answer *answer, struct pro
     return 0;
 }
 
-static int read_answer(DBusMessage *reply, struct gate_answer *ret_answer, struct problem *problem)
+/* What Prepare says more than the others. */
+static bool read_arguments(DBusMessage *reply, const char *method, const char **word,
+                           dbus_uint64_t *id, dbus_uint64_t *end, const char **message,
+                           dbus_uint64_t *latest, dbus_bool_t *terminate)
+{
+    bool prepares = strcmp(method, GATE1_PREPARE) == 0;
+
+    return dbus_message_has_signature(reply, prepares ? GATE1_PREPARE_OUT : GATE1_ASK_OUT) &&
+           dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, word, DBUS_TYPE_UINT64, id,
+                                 DBUS_TYPE_UINT64, end, DBUS_TYPE_STRING, message,
+                                 prepares ? DBUS_TYPE_UINT64 : DBUS_TYPE_INVALID, latest,
+                                 DBUS_TYPE_BOOLEAN, terminate, DBUS_TYPE_INVALID);
+}
+
+static int read_answer(DBusMessage *reply, const char *method, struct gate_answer *ret_answer,
+                       struct problem *problem)
 {
     struct gate_answer answer = {.verdict = GATE_REFUSED};
     const char *word = NULL, *message = NULL;
-    dbus_uint64_t id = 0, end = 0;
+    dbus_uint64_t id = 0, end = 0, latest = 0;
+    dbus_bool_t terminate = FALSE;
     int r;
 
     if (dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR) {
@@ -92,15 +104,14 @@ static int read_answer(DBusMessage *reply, struct gate_answer *ret_answer, struc
         *ret_answer = answer;
         return 0;
     }
-    if (!dbus_message_has_signature(reply, GATE1_ASK_OUT) ||
-        !dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &word, DBUS_TYPE_UINT64, &id,
-                               DBUS_TYPE_UINT64, &end, DBUS_TYPE_STRING, &message,
-                               DBUS_TYPE_INVALID))
+    if (!read_arguments(reply, method, &word, &id, &end, &message, &latest, &terminate))
         return problem_set(problem, -EPROTO, "its answer has the wrong form");
     if (read_verdict(word, &answer.verdict) < 0)
         return problem_set(problem, -EPROTO, "its verdict \"%.40s\" is not known", word);
     answer.id = id;
     answer.end = end;
+    answer.latest = latest;
+    answer.terminate = terminate;
     snprintf(answer.message, sizeof(answer.message), "%s", message);
     *ret_answer = answer;
     return 0;
@@ -116,53 +127,44 @@ int gate_call(struct peer *peer, const char *method, uint64_t id, const struct g
 
     r = make_call(method, id, login, &call, problem);
     if (r == 0)
-        r = peer_call(peer, call, patience, &reply, problem);
+        r = peer_call(peer, call, login->cgroup_kill, patience, &reply, problem);
     if (r < 0)
         return r;
-    return read_answer(reply, ret_answer, problem);
-}
-
-static struct patience one_answer(void)
-{
-    return (struct patience){
-        .deadline = peer_now() + LIMIT_ANSWER_MS - SPARE_MS,
-        .stop_fd = -1,
-    };
+    return read_answer(reply, method, ret_answer, problem);
 }
 
 int gate_ask(const char *path, const char *method, const struct gate1_login *login,
-             struct gate_answer *ret_answer, struct peer **ret_peer, struct problem *problem)
+             const struct patience *patience, struct peer **peer, struct gate_answer *ret_answer,
+             struct problem *problem)
 {
-    CLEANUP(cleanup_peer) struct peer *peer = NULL;
-    struct patience patience = one_answer();
-    int r, tries = 2;
+    int r = 0, tries = 2;
 
     /* A broker that ends takes the question with it; the next one finds it in the socket that
-     * systemd holds. To ask twice files nothing twice. */
+     * systemd holds. To ask twice files and records nothing twice. */
     do {
-        peer = peer_free(peer);
-        r = peer_connect(path, &patience, &peer, problem);
+        if (!*peer)
+            r = peer_connect(path, PEER_GATE, patience, peer, problem);
         if (r == 0)
-            r = gate_call(peer, method, 0, login, &patience, ret_answer, problem);
+            r = gate_call(*peer, method, 0, login, patience, ret_answer, problem);
+        if (r < 0)
+            *peer = peer_free(*peer);
     } while ((r == -ECONNRESET || r == -EPIPE) && --tries > 0);
-    if (r == 0 && ret_peer)
-        *ret_peer = TAKE_PTR(peer);
     return r;
 }
 
-int gate_close_session(const char *path, const struct gate1_login *login, struct problem *problem)
+int gate_close_session(const char *path, const struct gate1_login *login,
+                       const struct patience *patience, struct problem *problem)
 {
     CLEANUP(cleanup_peer) struct peer *peer = NULL;
     CLEANUP(cleanup_message) DBusMessage *call = NULL;
     CLEANUP(cleanup_message) DBusMessage *reply = NULL;
-    struct patience patience = one_answer();
     int r;
 
     r = make_call(GATE1_CLOSE, 0, login, &call, problem);
     if (r == 0)
-        r = peer_connect(path, &patience, &peer, problem);
+        r = peer_connect(path, PEER_GATE, patience, &peer, problem);
     if (r == 0)
-        r = peer_call(peer, call, &patience, &reply, problem);
+        r = peer_call(peer, call, -1, patience, &reply, problem);
     if (r == 0 && dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR)
         r = problem_set(problem, -EPROTO, "%s", error_text(reply));
     return r;

@@ -293,9 +293,10 @@ int login_read(pam_handle_t *pamh, enum login_phase phase, const struct options 
         read_process(&wire);
         is_root = is_called_by_root(&wire);
     }
-    if (r == 0 && !is_root)
+    if (r == 0)
         r = read_circumstances(pamh, options, &wire, error);
-    if (r != 0)
+    /* Of root nobody is asked, so that nothing about it can be a reason to refuse. */
+    if (r != 0 && !is_root)
         return r;
 
     ret_login->wire = wire;

@@ -22,7 +22,7 @@ struct login {
     struct gate1_login wire; /* strings are borrowed from PAM, the environment and `command` */
     char command[LIMIT_COMMAND + 1];
     /* root itself called sudo or su: it has what it asks for, and nobody is asked. Of `wire` only
-     * the names, the door and the process are filled in then. */
+     * the names, the door and the process are sure to be filled in then. */
     bool is_root;
 };
 

@@ -24,8 +24,9 @@
 struct peer {
     int fd;
     uint32_t serial;
-    bool greeted; /* the answer to the authentication was read */
-    size_t used;  /* bytes of the buffer that were received */
+    bool greeted;   /* the answer to the authentication was read */
+    bool takes_fds; /* and it was that file descriptors may be sent */
+    size_t used;    /* bytes of the buffer that were received */
     /* dbus_message_demarshal reads it in place, as aligned as a message. */
     alignas(8) char buffer[LIMIT_GATE_MESSAGE];
 };
@@ -41,7 +42,7 @@ int problem_set(struct problem *problem, int r, const char *format, ...)
     return r;
 }
 
-static int problem_errno(struct problem *problem, int r, const char *what)
+int problem_errno(struct problem *problem, int r, const char *what)
 {
     const char *description = strerrordesc_np(-r);
 
@@ -62,6 +63,7 @@ static int wait_ready(int fd, short events, const struct patience *patience)
     for (;;) {
         struct pollfd fds[] = {
             {.fd = patience->stop_fd, .events = POLLIN},
+            {.fd = patience->client_fd, .events = POLLRDHUP},
             {.fd = fd, .events = events},
         };
         uint64_t now = peer_now();
@@ -70,7 +72,7 @@ static int wait_ready(int fd, short events, const struct patience *patience)
         if (now >= patience->deadline)
             return -ETIMEDOUT;
         left = patience->deadline - now;
-        if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0) {
+        if (poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left) < 0) {
             if (errno != EINTR)
                 return -errno;
             continue;
@@ -78,6 +80,8 @@ static int wait_ready(int fd, short events, const struct patience *patience)
         if (fds[0].revents)
             return -ECANCELED;
         if (fds[1].revents)
+            return -ESHUTDOWN;
+        if (fds[2].revents)
             return 0;
     }
 }
@@ -112,7 +116,7 @@ static int problem_io(struct problem *problem, int r)
 }
 
 /* Only root may have made the socket, and only root may be able to put another in its place. */
-static int check_socket(const char *path, struct problem *problem)
+static int check_socket(const char *path, enum peer_kind kind, struct problem *problem)
 {
     CLEANUP_FREE char *directory = NULL;
     const char *slash = strrchr(path, '/');
@@ -132,7 +136,9 @@ static int check_socket(const char *path, struct problem *problem)
         return problem_errno(problem, -errno, path);
     if (!S_ISSOCK(status.st_mode))
         return problem_set(problem, -EPERM, "%s is not a socket", path);
-    if (status.st_uid != 0 || (status.st_mode & 077) != 0)
+    if (status.st_uid != 0)
+        return problem_set(problem, -EPERM, "others than root own %s", path);
+    if (kind == PEER_GATE && (status.st_mode & 077) != 0)
         return problem_set(problem, -EPERM, "others than root can use %s", path);
     return 0;
 }
@@ -176,11 +182,32 @@ static int check_peer(const struct peer *peer, struct problem *problem)
     return 0;
 }
 
-static int send_all(struct peer *peer, const char *data, size_t size,
+/* As send(2), with the descriptor fd (-1: none) beside the bytes. */
+static ssize_t send_with(struct peer *peer, const char *data, size_t size, int fd)
+{
+    alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = {0};
+    struct iovec vector = {.iov_base = (char *)data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    struct cmsghdr *header;
+
+    if (fd < 0)
+        return send(peer->fd, data, size, MSG_NOSIGNAL);
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    return sendmsg(peer->fd, &message, MSG_NOSIGNAL);
+}
+
+/* The descriptor goes with the first byte, once. */
+static int send_all(struct peer *peer, const char *data, size_t size, int fd,
                     const struct patience *patience, struct problem *problem)
 {
     while (size > 0) {
-        ssize_t sent = send(peer->fd, data, size, MSG_NOSIGNAL);
+        ssize_t sent = send_with(peer, data, size, fd);
         int r = sent < 0 ? -errno : 0;
 
         if (r == -EAGAIN)
@@ -192,6 +219,7 @@ static int send_all(struct peer *peer, const char *data, size_t size,
         if (sent > 0) {
             data += sent;
             size -= (size_t)sent;
+            fd = -1;
         }
     }
     return 0;
@@ -227,12 +255,13 @@ static void consume(struct peer *peer, size_t size)
 }
 
 /* EXTERNAL authentication (D-Bus specification, "Authentication Protocol"): who we are is for the
- * kernel to say, the line only repeats it. File descriptors are not negotiated: there are none.
- * BEGIN and the first message follow at once, as sd-bus does it: what answers is read when it is
- * needed, which saves a login a round to the broker and back. */
+ * kernel to say, the line only repeats it. BEGIN and the first message follow at once, as sd-bus
+ * does it: what answers is read when it is needed, which saves a login a round to the broker and
+ * back. */
 static int authenticate(struct peer *peer, const struct patience *patience, struct problem *problem)
 {
-    char digits[16], line[64] = "\0AUTH EXTERNAL ";
+    static const char rest[] = "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+    char digits[16], line[96] = "\0AUTH EXTERNAL ";
     size_t length = 1 + strlen(line + 1);
 
     snprintf(digits, sizeof(digits), "%u", (unsigned)geteuid());
@@ -240,17 +269,18 @@ static int authenticate(struct peer *peer, const struct patience *patience, stru
         line[length++] = '3'; /* '0' to '9' are 30 to 39 in hexadecimal */
         line[length++] = *digit;
     }
-    memcpy(line + length, "\r\nBEGIN\r\n", 9);
-    return send_all(peer, line, length + 9, patience, problem);
+    memcpy(line + length, rest, strlen(rest));
+    return send_all(peer, line, length + strlen(rest), -1, patience, problem);
 }
 
-int peer_await(struct peer *peer, const struct patience *patience, struct problem *problem)
+/* The next line of the authentication, without its end, cut where it is longer than `line`. */
+static int receive_line(struct peer *peer, char *line, size_t size, const struct patience *patience,
+                        struct problem *problem)
 {
     const char *end;
+    size_t length;
     int r;
 
-    if (peer->greeted)
-        return 0;
     while (!(end = memmem(peer->buffer, peer->used, "\r\n", 2))) {
         if (peer->used >= LINE_MAX_BYTES)
             return problem_set(problem, -EPROTO, "it does not speak D-Bus");
@@ -258,20 +288,44 @@ int peer_await(struct peer *peer, const struct patience *patience, struct proble
         if (r < 0)
             return r;
     }
-    if (peer->used < 3 || memcmp(peer->buffer, "OK ", 3) != 0)
+    length = (size_t)(end - peer->buffer);
+    if (size > length + 1)
+        size = length + 1;
+    memcpy(line, peer->buffer, size - 1);
+    line[size - 1] = '\0';
+    consume(peer, length + 2);
+    return 0;
+}
+
+int peer_await(struct peer *peer, const struct patience *patience, struct problem *problem)
+{
+    char line[32] = "";
+    int r;
+
+    if (peer->greeted)
+        return 0;
+    r = receive_line(peer, line, sizeof(line), patience, problem);
+    if (r < 0)
+        return r;
+    if (strncmp(line, "OK ", 3) != 0)
         return problem_set(problem, -EPROTO, "it does not let this program in");
-    consume(peer, (size_t)(end - peer->buffer) + 2);
+    r = receive_line(peer, line, sizeof(line), patience, problem);
+    if (r < 0)
+        return r;
+    peer->takes_fds = strcmp(line, "AGREE_UNIX_FD") == 0;
+    if (!peer->takes_fds && strncmp(line, "ERROR", 5) != 0)
+        return problem_set(problem, -EPROTO, "it does not speak D-Bus");
     peer->greeted = true;
     return 0;
 }
 
-int peer_connect(const char *path, const struct patience *patience, struct peer **ret_peer,
-                 struct problem *problem)
+int peer_connect(const char *path, enum peer_kind kind, const struct patience *patience,
+                 struct peer **ret_peer, struct problem *problem)
 {
     CLEANUP(cleanup_peer) struct peer *peer = NULL;
     int r;
 
-    r = check_socket(path, problem);
+    r = check_socket(path, kind, problem);
     if (r < 0)
         return r;
     peer = malloc(sizeof(*peer));
@@ -280,6 +334,7 @@ int peer_connect(const char *path, const struct patience *patience, struct peer 
     peer->fd = -1;
     peer->serial = 0;
     peer->greeted = false;
+    peer->takes_fds = false;
     peer->used = 0;
 
     r = connect_socket(peer, path, patience, problem);
@@ -301,16 +356,23 @@ struct peer *peer_free(struct peer *peer)
     return NULL;
 }
 
-static int send_call(struct peer *peer, DBusMessage *call, const struct patience *patience,
+static int send_call(struct peer *peer, DBusMessage *call, int fd, const struct patience *patience,
                      struct problem *problem)
 {
     char *data = NULL;
-    int size = 0, r;
+    int size = 0, r = 0;
 
+    /* Only who has agreed to take them may be sent any. */
+    if (fd >= 0)
+        r = peer_await(peer, patience, problem);
+    if (r == 0 && fd >= 0 && !peer->takes_fds)
+        r = problem_set(problem, -EPROTO, "it takes no file descriptors");
+    if (r < 0)
+        return r;
     dbus_message_set_serial(call, ++peer->serial);
     if (!dbus_message_marshal(call, &data, &size))
         return problem_errno(problem, -ENOMEM, "no message");
-    r = send_all(peer, data, (size_t)size, patience, problem);
+    r = send_all(peer, data, (size_t)size, fd, patience, problem);
     dbus_free(data);
     return r;
 }
@@ -349,12 +411,12 @@ static int receive_message(struct peer *peer, const struct patience *patience,
     return 0;
 }
 
-int peer_call(struct peer *peer, DBusMessage *call, const struct patience *patience,
+int peer_call(struct peer *peer, DBusMessage *call, int fd, const struct patience *patience,
               DBusMessage **ret_reply, struct problem *problem)
 {
     int r;
 
-    r = send_call(peer, call, patience, problem);
+    r = send_call(peer, call, fd, patience, problem);
     while (r == 0) {
         DBusMessage *message = NULL;
         int type;

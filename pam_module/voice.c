@@ -18,21 +18,27 @@ static bool has_item(pam_handle_t *pamh, int item)
            ((const char *)value)[0] != '\0';
 }
 
-static bool is_sudo(pam_handle_t *pamh)
+static const char *door_of(pam_handle_t *pamh)
 {
     const void *service = NULL;
     const char *door = NULL;
 
     if (pam_get_item(pamh, PAM_SERVICE, &service) == PAM_SUCCESS && service)
         door = login_door_of_service(service);
-    return door && strcmp(door, "sudo") == 0;
+    return door ? door : "";
 }
 
 struct voice voice_init(pam_handle_t *pamh, int flags, bool quiet)
 {
     struct voice voice = {.pamh = pamh};
+    const char *door = door_of(pamh);
+    bool is_sudo = strcmp(door, "sudo") == 0, is_su = strcmp(door, "su") == 0;
+    bool may_speak = !quiet && (!(flags & PAM_SILENT) || is_sudo);
 
-    voice.aloud = !quiet && has_item(pamh, PAM_TTY) && (!(flags & PAM_SILENT) || is_sudo(pamh));
+    voice.aloud = may_speak && has_item(pamh, PAM_TTY);
+    /* Their conversations put PAM_ERROR_MSG on standard error: sudo_conversation() in sudo's
+     * src/conversation.c, misc_conv() of libpam_misc in su. */
+    voice.refuses_aloud = voice.aloud || (may_speak && (is_sudo || is_su));
     return voice;
 }
 
@@ -104,7 +110,7 @@ int voice_refuse(const struct voice *voice, int priority, const struct gate1_log
     va_end(arguments);
 
     write_log(voice, priority, login, line);
-    if (voice->aloud)
+    if (voice->refuses_aloud)
         pam_error(voice->pamh, "pam_checkout: %s", line);
     return PAM_PERM_DENIED;
 }

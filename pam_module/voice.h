@@ -11,10 +11,12 @@
 struct voice {
     pam_handle_t *pamh;
     bool aloud;
+    bool refuses_aloud;
 };
 
-/* Without a terminal the text would end up in somebody's pipe, so it is silent there, as it is with
- * the argument quiet and where the host asks for silence: sudo excepted, which always does. */
+/* Without a terminal the text would end up in somebody's pipe, so it is silent there, but for the
+ * refusals of sudo and su, which come out on standard error. It is silent with the argument quiet and
+ * where the host asks for silence: sudo excepted, which always does. */
 struct voice voice_init(pam_handle_t *pamh, int flags, bool quiet);
 
 /* One line for the person, with "pam_checkout: " before it, escaped. */

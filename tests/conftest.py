@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from host import BUSES, Host, Journal
+from host.booted import RELEASES
 from host.host import POLICY
 
 LOGS = Path("/run/private-machine")
@@ -20,6 +21,11 @@ def pytest_addoption(parser):
     parser.addoption("--bus", choices=[*BUSES, "none"],
                      help="only the tests in the private machine, on this system bus; none: only the "
                      "others")
+    parser.addoption("--release", choices=RELEASES, action="append",
+                     help="only the tests on booted hosts, and on hosts of this release")
+    parser.addoption("--deb", help="folder with the Debian package; built where it is not given")
+    parser.addoption("--write-doors", action="store_true",
+                     help="write packaging/doors.md anew from what the tests see")
     parser.addoption("--long", action="store_true", help="what takes longer, too")
     parser.addoption("--seed", type=int, default=1, help="of everything that is drawn")
 
@@ -30,12 +36,15 @@ def pytest_report_header(config):
 
 def pytest_collection_modifyitems(config, items):
     """What does not depend on the bus runs on the first kind only."""
-    bus = config.getoption("bus")
-    if not bus:
+    bus, release = config.getoption("bus"), config.getoption("release")
+    if not bus and not release:
         return
 
     def chosen(item):
-        in_machine = "private_machine" in getattr(item, "fixturenames", ())
+        fixtures = getattr(item, "fixturenames", ())
+        if "hosts" in fixtures or not bus:
+            return "hosts" in fixtures and release
+        in_machine = "private_machine" in fixtures
         return in_machine == (bus != "none") and \
             (bus != BUSES[1] or not item.get_closest_marker("any_bus"))
 

@@ -69,6 +69,13 @@ pytests() {
         --seed="$seed" ${long:+--long} "$@"
 }
 
+# hosts RELEASE - the tests on booted hosts of this release.
+hosts() {
+    step "hosts-$1" $((long ? 3600 : 900)) "$PYTHON" -m pytest -c "$SOURCE/tests/pytest.ini" \
+        --junit-xml="$RESULTS/hosts-$1.xml" --seed="$seed" ${long:+--long} \
+        --build="$SOURCE/build/plain" --release="$1" "$SOURCE/tests/e2e/booted"
+}
+
 fuzz() {
     local program name
     for program in "$SOURCE"/build/fuzz/tests/fuzz/fuzz_*; do
@@ -85,7 +92,7 @@ mkdir -p "$RESULTS"
 find "$RESULTS" -mindepth 1 -delete
 echo "seed $seed"
 
-sections=(build machine tests)
+sections=(build machine tests package trees)
 if [ "$(id -u)" = 0 ]; then
     prepare_packages "${sections[@]}" || exit 1
 fi
@@ -95,6 +102,16 @@ machine=("$SOURCE/tests/host/run")
 if ! missing=$("$SOURCE/tests/host/run" --check); then
     printf 'No private machine can be made here:\n%s\n' "$missing"
     machine=(env NO_PRIVATE_MACHINE="$missing")
+fi
+
+# While the compilers run; the tests that need a tree which could not be made say so.
+releases=(bookworm trixie)
+trees_made=()
+if "$SOURCE/tests/host/tree" --check > /dev/null; then
+    for release in "${releases[@]}"; do
+        "$SOURCE/tests/host/tree" "$release" > "$RESULTS/tree-$release.log" 2>&1 < /dev/null &
+        trees_made+=($!)
+    done
 fi
 
 options=(--buildtype=debugoptimized)
@@ -107,6 +124,9 @@ check build-sanitized 900 bash -c ". '$SOURCE/tests/host/prepare'; SOURCE='$SOUR
 sanitized=$!
 wait $plain; plain=$?
 wait $sanitized; sanitized=$?
+for tree in "${trees_made[@]}"; do
+    wait "$tree"
+done
 
 export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 builds=(--build="$SOURCE/build/plain" --broker="$SOURCE/build/asan/broker/pam-checkout-broker")
@@ -128,6 +148,23 @@ lane_two() {
 lane_three() {
     pytests system-dbus-broker $((long ? 3600 : 900)) "${builds[@]}" --bus=dbus-broker "${trees[@]}"
 }
+lane_hosts() {
+    for release in "${releases[@]}"; do
+        hosts "$release"
+    done
+}
+# The package as built here, on hosts of both releases.
+lane_package() {
+    check package 900 "$SOURCE/packaging/build-deb" "$SOURCE/build/deb" || return
+    check lintian 300 lintian --allow-root --display-info --pedantic \
+        --fail-on error,warning,info,pedantic "$SOURCE"/build/deb/*.changes
+    for release in "${releases[@]}"; do
+        step "package-$release" $((long ? 3600 : 900)) "$PYTHON" -m pytest \
+            -c "$SOURCE/tests/pytest.ini" --junit-xml="$RESULTS/package-$release.xml" \
+            --seed="$seed" ${long:+--long} --deb="$SOURCE/build/deb" --release="$release" \
+            "$SOURCE/tests/e2e/packages"
+    done
+}
 lane_four() {
     CC=clang check build-clang 900 bash -c ". '$SOURCE/tests/host/prepare'; SOURCE='$SOURCE'
         prepare_build fuzz ${options[*]} ${sanitize[*]} -Dfuzz=true -Dwerror=true"
@@ -145,6 +182,8 @@ if [ "$plain$sanitized" = 00 ]; then
     lane_two & lanes+=($!)
     lane_three & lanes+=($!)
     lane_four & lanes+=($!)
+    lane_hosts & lanes+=($!)
+    lane_package & lanes+=($!)
     wait "${lanes[@]}"
     # Alone, so that it measures the door and not the other tests.
     if [ -n "$long" ]; then

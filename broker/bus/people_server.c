@@ -402,6 +402,23 @@ static enum call_progress policy_step(struct call *call)
                   : call_reply_result(call, r, &error);
 }
 
+static enum call_progress sessions_step(struct call *call)
+{
+    CLEANUP_MESSAGE DBusMessage *reply = NULL;
+    CLEANUP_SESSIONS struct sessions sessions = {0};
+    struct session_filter filter;
+    struct error error;
+    int r = decode_sessions(call->message, &filter, &error);
+
+    if (r == 0)
+        r = ledger_list_sessions(call->bus->ledger, &filter, &call->caller, &call->roster,
+                                 &sessions, &error);
+    if (r != 0)
+        return call_reply_result(call, r, &error);
+    reply = dbus_message_new_method_return(call->message);
+    return reply_encoded(call, reply, reply ? encode_sessions(reply, &sessions) : -ENOMEM);
+}
+
 static enum call_progress extend_step(struct call *call)
 {
     struct moment now = moment_now();
@@ -517,6 +534,7 @@ HANDLER(check_in);
 HANDLER(revoke);
 HANDLER(get);
 HANDLER(list);
+HANDLER(sessions);
 HANDLER(extend);
 HANDLER(grant);
 HANDLER(audit);

@@ -45,8 +45,38 @@ struct session *session_free(struct session *session)
     free(session->service);
     free(session->tty);
     free(session->rhost);
+    free(session->unit);
+    free(session->cgroup);
+    free(session->inside);
+    free(session->how);
     free(session);
     return NULL;
+}
+
+static bool copy_text(char **text)
+{
+    char *copy = *text ? strdup(*text) : NULL;
+    bool copied = copy || !*text;
+
+    *text = copy;
+    return copied;
+}
+
+struct session *session_copy(const struct session *session)
+{
+    CLEANUP_SESSION struct session *copy = calloc(1, sizeof(*copy));
+    bool copied = true;
+
+    if (!copy)
+        return NULL;
+    *copy = *session;
+    char **texts[] = {&copy->session, &copy->person, &copy->account, &copy->door,
+                      &copy->service, &copy->tty,    &copy->rhost,   &copy->unit,
+                      &copy->cgroup,  &copy->inside, &copy->how};
+    /* Every one of them: what could not be copied must not be left another's. */
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        copied = copy_text(texts[i]) && copied;
+    return copied ? TAKE_PTR(copy) : NULL;
 }
 
 int checkout_seal(struct checkout *checkout)
@@ -66,7 +96,8 @@ int checkout_seal(struct checkout *checkout)
         canonical_add_text(object, "reason", checkout->reason) < 0 ||
         canonical_add_text(object, "ticket", checkout->ticket) < 0 ||
         canonical_add_number(object, "duration", checkout->duration) < 0 ||
-        (checkout->start_at && canonical_add_number(object, "start", checkout->start_at) < 0) ||
+        (checkout->asked_start &&
+         canonical_add_number(object, "start", checkout->asked_start) < 0) ||
         canonical_add_text(object, "policy", checkout->policy) < 0 ||
         canonical_add_text(object, "policy_digest", checkout->policy_digest) < 0)
         return -ENOMEM;

@@ -15,6 +15,7 @@
 #define UUID_TEXT_MAX 37
 #define DIGEST_TEXT_MAX 65
 #define BOOT_ID_TEXT_MAX 33
+#define SESSION_NAME_MAX 33
 
 /* Now, read once at the edge and handed down: nothing below reads a clock. */
 struct moment {
@@ -39,14 +40,28 @@ struct decision {
 
 /* One login made under a check-out. */
 struct session {
-    char *session; /* the broker's own name for it */
+    uint64_t number; /* in the order of their opening; 0: only lists tell */
+    char *session;   /* the broker's own name for it */
     uint64_t checkout_id;
     char *person, *account, *door, *service, *tty, *rhost;
+    char *unit, *cgroup; /* where its processes are; NULL: the door handed nothing over */
+    char *inside;        /* the session that root opened it from; NULL: it stands for itself */
+    char *how;           /* it ended, see below; NULL: it has not */
     uint32_t pid;
+    uint64_t start_time; /* of that process, in its own clock's ticks (proc(5)); 0: unknown */
+    char boot_id[BOOT_ID_TEXT_MAX];
     uint32_t audit_session;
     uint64_t opened;
     uint64_t closed; /* 0: open */
 };
+
+/* How a session ended: of itself, by being stopped, by the kill handle, not at all, with the
+ * machine. One that survived may be open still. */
+#define SESSION_CLOSED "closed"
+#define SESSION_ENDED "ended"
+#define SESSION_KILLED "killed"
+#define SESSION_SURVIVED "survived"
+#define SESSION_REBOOTED "rebooted"
 
 struct checkout {
     uint64_t id;
@@ -65,17 +80,19 @@ struct checkout {
      * policy. */
     char *door, *service, *tty, *rhost, *command;
     char *reason, *reason_source, *ticket, *to;
-    bool waiting; /* filed by a login that waits for it: gone with the last waiter */
+    bool waiting;         /* filed by a login that waits for it: gone with the last waiter */
+    uint64_t waits_until; /* so long, by the wall clock; 0: unknown, or none */
 
     char *policy;                        /* name of the policy that decided at filing */
     char policy_digest[DIGEST_TEXT_MAX]; /* of the whole policy text at filing */
     char digest[DIGEST_TEXT_MAX];        /* of what approvers are shown (contracts) */
 
-    uint64_t requested; /* when filed */
-    uint64_t lapses;    /* pending until */
-    uint64_t duration;  /* seconds asked for; decisions may have set less */
-    uint64_t start_at;  /* scheduled start; 0: at once */
-    uint64_t extends;   /* id of the check-out it extends; 0: none */
+    uint64_t requested;   /* when filed */
+    uint64_t lapses;      /* pending until */
+    uint64_t duration;    /* seconds asked for; decisions may have set less */
+    uint64_t asked_start; /* the start that was asked for; 0: at once */
+    uint64_t start_at;    /* the same, or later where an approver said so */
+    uint64_t extends;     /* id of the check-out it extends; 0: none */
 
     uint64_t approved_at; /* 0: not yet */
     uint64_t
@@ -94,6 +111,8 @@ struct checkout {
 /* All accept NULL and return NULL. */
 struct checkout *checkout_free(struct checkout *checkout);
 struct session *session_free(struct session *session);
+/* A copy that owns its texts; NULL when out of memory. */
+struct session *session_copy(const struct session *session);
 void decision_clear(struct decision *decision);
 
 DEFINE_CLEANUP(struct checkout *, checkout, checkout_free);

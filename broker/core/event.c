@@ -15,6 +15,7 @@ static const char *const event_names[EVENT_KIND_COUNT] = {
     [EVENT_REVOKED] = "revoked",
     [EVENT_EXPIRED] = "expired",
     [EVENT_SESSION_OPENED] = "session-opened",
+    [EVENT_SESSION_PLACED] = "session-placed",
     [EVENT_SESSION_CLOSED] = "session-closed",
     [EVENT_SESSION_KILLED] = "session-killed",
     [EVENT_SESSION_SURVIVED] = "session-survived",

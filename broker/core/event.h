@@ -21,6 +21,7 @@ enum event_kind {
     EVENT_REVOKED,
     EVENT_EXPIRED,
     EVENT_SESSION_OPENED,
+    EVENT_SESSION_PLACED, /* it is known now where its processes are */
     EVENT_SESSION_CLOSED,
     EVENT_SESSION_KILLED,
     EVENT_SESSION_SURVIVED,

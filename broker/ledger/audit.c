@@ -31,12 +31,20 @@ static int add_checkout(json_t *record, const struct change *change, enum checko
                                    : canonical_add_text(record, "state_old", state_name(state_old));
 }
 
-/* Where it happened: at a door now, or where the request was filed. */
+/* Where it happened: in a session, at a door now, or where the request was filed. */
 static int add_place(json_t *record, const struct change *change)
 {
     const struct login *login = change->login;
     const struct checkout *checkout = change->checkout;
+    const struct session *session = change->session;
 
+    if (session)
+        return canonical_add_text(record, "door", session->door) < 0 ||
+                       canonical_add_text(record, "service", session->service) < 0 ||
+                       canonical_add_text(record, "tty", session->tty) < 0 ||
+                       canonical_add_text(record, "rhost", session->rhost) < 0
+                   ? -ENOMEM
+                   : 0;
     if (login) {
         if (canonical_add_text(record, "door", door_name(login->door)) < 0 ||
             canonical_add_text(record, "service", login->service) < 0 ||
@@ -51,7 +59,10 @@ static int add_place(json_t *record, const struct change *change)
                    : 0;
     }
     if (!checkout)
-        return 0;
+        return canonical_add_text(record, "person", change->person) < 0 ||
+                       canonical_add_text(record, "account", change->account) < 0
+                   ? -ENOMEM
+                   : 0;
     return canonical_add_text(record, "door", checkout->door) < 0 ||
                    canonical_add_text(record, "service", checkout->service) < 0 ||
                    canonical_add_text(record, "tty", checkout->tty) < 0 ||
@@ -98,8 +109,30 @@ static int add_digest(json_t *record, const char *key, char *row)
     return canonical_add_text(record, key, text);
 }
 
+/* The session's row as the change leaves it, which for an end is not in the session that was read.
+ */
+static int session_text(const struct change *change, const struct moment *now, char **ret_text)
+{
+    struct session session = *change->session;
+
+    switch (change->kind) {
+    case EVENT_SESSION_SURVIVED:
+        session.how = (char *)change->how;
+        break;
+    case EVENT_SESSION_CLOSED:
+    case EVENT_SESSION_KILLED:
+        session.closed = now->wall;
+        if (!session.how)
+            session.how = (char *)change->how;
+        break;
+    default:
+        break;
+    }
+    return store_session_text(&session, ret_text);
+}
+
 /* Ties the rows, as the change leaves them, to the record. */
-static int add_rows(json_t *record, const struct change *change)
+static int add_rows(json_t *record, const struct change *change, const struct moment *now)
 {
     char *row = NULL;
 
@@ -107,10 +140,8 @@ static int add_rows(json_t *record, const struct change *change)
         (store_checkout_text(change->checkout, &row) < 0 || add_digest(record, "row", row) < 0))
         return -ENOMEM;
     row = NULL;
-    /* As it is opened: that it is closed is another record's. */
-    if (change->session && change->kind == EVENT_SESSION_OPENED &&
-        (store_session_text(change->session, &row) < 0 ||
-         add_digest(record, "session_row", row) < 0))
+    if (change->session &&
+        (session_text(change, now, &row) < 0 || add_digest(record, "session_row", row) < 0))
         return -ENOMEM;
     row = NULL;
     return change->decision &&
@@ -153,6 +184,8 @@ static int add_terms(json_t *record, const struct change *change, enum checkout_
         canonical_add_number(record, "duration", checkout_granted_seconds(checkout)) < 0)
         return -ENOMEM;
     if (session && (canonical_add_text(record, "session", session->session) < 0 ||
+                    canonical_add_text(record, "inside", session->inside) < 0 ||
+                    canonical_add_text(record, "unit", session->unit) < 0 ||
                     add_optional_number(record, "pid", session->pid) < 0))
         return -ENOMEM;
     /* The kernel's audit trail has the session by this number. */
@@ -182,7 +215,7 @@ int audit_record(const struct ledger *ledger, const struct change *change,
         canonical_add_text(record, "reason", reason_of(change)) < 0 ||
         add_checkout(record, change, state_old) < 0 || add_place(record, change) < 0 ||
         add_actor(record, change->actor) < 0 || add_terms(record, change, state_old) < 0 ||
-        add_rows(record, change) < 0)
+        add_rows(record, change, now) < 0)
         return -ENOMEM;
     text = canonical_text(record);
     if (!text)

@@ -40,6 +40,9 @@ int ledger_reject_policies(struct ledger *ledger, const char *problem, const str
 
 const struct policy_set *ledger_policies(const struct ledger *ledger); /* NULL: none was readable */
 
+/* The name service has now said who that account of the policies is. */
+void ledger_learn_account(struct ledger *ledger, const char *name, uid_t uid);
+
 /* Records what concerns the broker itself: that it starts, stops, or that the journal missed
  * something. reason NULL: none. */
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
@@ -65,7 +68,13 @@ struct login {
     const char *person, *account;
     const char *service, *phase, *tty, *rhost, *command;
     const char *reason, *ticket, *reason_source;
+    const char *authinfo; /* sshd's SSH_AUTH_INFO_0, lines; only of its own service */
     uint32_t pid, ruid, loginuid, audit_session, wait_seconds;
+    /* Session phase. The scope that the login lives in by now, and its cgroup; of root, from within
+     * what the login came. */
+    const char *unit, *cgroup, *parent_cgroup;
+    uint64_t start_time;   /* of the process (session.start_time) */
+    const char *misplaced; /* what is wrong with the scope, as a sentence; NULL: nothing is */
 };
 
 enum verdict_kind {
@@ -73,7 +82,8 @@ enum verdict_kind {
     VERDICT_PENDING,
     VERDICT_ALLOW,
     VERDICT_UNMANAGED,
-    VERDICT_EXEMPT
+    VERDICT_EXEMPT,
+    VERDICT_INCOMPLETE /* words are missing that the door can ask for; nothing was filed */
 };
 
 const char *verdict_name(enum verdict_kind kind);
@@ -86,6 +96,7 @@ struct verdict {
      * the sessions then. */
     uint64_t latest;
     bool terminate;
+    char session[SESSION_NAME_MAX]; /* that was opened; "": none */
     char message[LIMIT_SENTENCE];
 };
 
@@ -103,18 +114,46 @@ int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
 int ledger_prepare_session(struct ledger *ledger, const struct login *login, struct roster *roster,
                            const struct moment *now, struct verdict *ret_verdict);
 
-/* The session phase: as ledger_ask, and records the session where it allows. */
+/* The session phase: as ledger_ask, and records the session where it allows. The same process once
+ * more has the same session, of which it may say now where it is. A login of root's from within a
+ * session is recorded under the same check-out, and allowed. */
 int ledger_open_session(struct ledger *ledger, const struct login *login, struct roster *roster,
                         const struct moment *now, struct verdict *ret_verdict);
 
-/* The login's session is over. What is not known is not recorded; returns 0 or an error code. */
+/* The login says that its session is over. What is not known is not recorded, and a session whose
+ * cgroup is known is over when that is empty; returns 0 or an error code. */
 int ledger_close_session(struct ledger *ledger, const struct login *login, const struct moment *now,
                          struct error *error);
+
+/* What became of a session, as a SESSION_ word: it is closed, unless it survived. Gives the
+ * check-out back with its last session where the policy says so. reason NULL: none. What is closed
+ * already stays so. Returns 0 or an error code. */
+int ledger_end_session(struct ledger *ledger, const char *name, const char *how, const char *reason,
+                       const struct moment *now, struct error *error);
+
+/* Those that are not closed; 0 or a negative errno. */
+int ledger_open_sessions(struct ledger *ledger, struct sessions *ret_sessions);
+/* All of a check-out, oldest first. */
+int ledger_sessions_of(struct ledger *ledger, uint64_t id, struct sessions *ret_sessions);
+
+/* What the policy of that name says today about the end of its sessions; without it they end. */
+enum policy_on_end ledger_on_end(const struct ledger *ledger, const char *policy,
+                                 uint64_t *ret_warn_before);
+
+/* What it is now; 0 or an error code. */
+int ledger_checkout(struct ledger *ledger, uint64_t id, struct checkout **ret_checkout,
+                    struct error *error);
 
 /* The last login that waited for this request has gone: cancels it if it was filed to be waited for
  * and is still pending. */
 int ledger_abandon(struct ledger *ledger, uint64_t id, const struct moment *now,
                    struct error *error);
+
+/* The same for every such request that should be waited for still, and is not: after a start, for
+ * logins that died while no broker saw it. */
+typedef bool (*is_waited_for)(uint64_t id, void *userdata);
+int ledger_abandon_unattended(struct ledger *ledger, is_waited_for waited, void *userdata,
+                              const struct moment *now, struct error *error);
 
 /* ---- for people (request.c, decision.c, view.c) ---- */
 
@@ -206,6 +245,11 @@ struct list_request {
 int ledger_list(struct ledger *ledger, const struct list_request *request,
                 const struct caller *caller, struct roster *roster, struct checkouts *ret_checkouts,
                 struct error *error);
+
+/* Sessions of check-outs that the caller may see. */
+int ledger_list_sessions(struct ledger *ledger, const struct session_filter *filter,
+                         const struct caller *caller, struct roster *roster,
+                         struct sessions *ret_sessions, struct error *error);
 
 /* Audit records in order, from behind `after`: for root, administrators and auditors. A page is
  * bounded by bytes too, and may be shorter than what is left. The caller clears it. */

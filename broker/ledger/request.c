@@ -150,12 +150,14 @@ static struct checkout *checkout_from(const struct ledger *ledger, const struct 
     checkout->ticket = copy_or_null(draft->ticket, &failed);
     checkout->to = copy_or_null(draft->to, &failed);
     checkout->waiting = draft->waiting;
+    if (draft->waiting && draft->login)
+        checkout->waits_until = now->wall + draft->login->wait_seconds;
     checkout->policy = copy_or_null(draft->policy->name, &failed);
     memcpy(checkout->policy_digest, ledger->policies->digest, sizeof(checkout->policy_digest));
     checkout->requested = now->wall;
     checkout->lapses = now->wall + draft->policy->pending_timeout;
     checkout->duration = seconds;
-    checkout->start_at = draft->start;
+    checkout->asked_start = checkout->start_at = draft->start;
     checkout->extends = draft->extends;
     checkout->survive_reboot = draft->policy->survive_reboot;
     memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));

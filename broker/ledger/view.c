@@ -138,3 +138,65 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
     found = (struct checkouts){0};
     return 0;
 }
+
+/* Rows of one check-out often follow one another. */
+static int see_session(struct ledger *ledger, const struct session *session,
+                       const struct identity *person, struct checkout **checkout, bool *ret_sees,
+                       struct error *error)
+{
+    int r = 0;
+
+    if (!*checkout || (*checkout)->id != session->checkout_id) {
+        *checkout = checkout_free(*checkout);
+        r = ledger_load(ledger, session->checkout_id, checkout, error);
+    }
+    if (r == 0)
+        *ret_sees = may_see(ledger, *checkout, person);
+    return r;
+}
+
+int ledger_list_sessions(struct ledger *ledger, const struct session_filter *request,
+                         const struct caller *caller, struct roster *roster,
+                         struct sessions *ret_sessions, struct error *error)
+{
+    CLEANUP_SESSIONS struct sessions found = {0};
+    CLEANUP_CHECKOUT struct checkout *checkout = NULL;
+    struct session_filter filter = *request;
+    const struct identity *person = NULL;
+    int r = ledger_identify(caller, roster, &person, error);
+
+    if (r != 0)
+        return r;
+    if (!decides_something(ledger, person)) { /* sees nobody else's */
+        if (filter.person && strcmp(filter.person, person->name) != 0) {
+            *ret_sessions = (struct sessions){0};
+            return 0;
+        }
+        filter.person = person->name;
+    }
+    found.items = calloc(filter.limit, sizeof(struct session *));
+    if (!found.items)
+        return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+    filter.limit = VIEW_BATCH;
+    while (found.count < request->limit) {
+        CLEANUP_SESSIONS struct sessions batch = {0};
+
+        r = ledger_storage_error(ledger, store_list_sessions(ledger->store, &filter, &batch),
+                                 error);
+        for (size_t i = 0; r == 0 && i < batch.count && found.count < request->limit; i++) {
+            bool sees = false;
+
+            filter.after = batch.items[i]->number;
+            r = see_session(ledger, batch.items[i], person, &checkout, &sees, error);
+            if (r == 0 && sees)
+                found.items[found.count++] = TAKE_PTR(batch.items[i]);
+        }
+        if (r != 0)
+            return r;
+        if (batch.count < VIEW_BATCH)
+            break;
+    }
+    *ret_sessions = found;
+    found = (struct sessions){0};
+    return 0;
+}

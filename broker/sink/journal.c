@@ -15,6 +15,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "core/scope.h"
 #include "sink/sentence.h"
 
 /* More than there are fields. */
@@ -45,6 +46,7 @@ static const struct {
     [EVENT_REVOKED] = {LOG_WARNING, "441def55d7febe8de66e901055b7bdd3"},
     [EVENT_EXPIRED] = {LOG_INFO, "e8a225366f2c3ba4bda8aba1948f6832"},
     [EVENT_SESSION_OPENED] = {LOG_NOTICE, "acfd4ba886d0f05b4b9820cc4078935e"},
+    [EVENT_SESSION_PLACED] = {LOG_INFO, "47eb22780d5b3922c1ab5944eb6364c6"},
     [EVENT_SESSION_CLOSED] = {LOG_INFO, "855c9b4fbfc19b49198a0074d2d809a4"},
     [EVENT_SESSION_KILLED] = {LOG_WARNING, "3c4963f43029f1172f55c84df9ab1363"},
     [EVENT_SESSION_SURVIVED] = {LOG_CRIT, "acd98cbf3c1ec21cc4bbbd536eb8a9a5"},
@@ -114,6 +116,29 @@ static void add_checkout(struct entry *entry, const struct event *event)
         event->policy_digest || !checkout ? event->policy_digest : checkout->policy_digest);
 }
 
+static void add_session(struct entry *entry, const struct session *session)
+{
+    CLEANUP_FREE char *login = NULL;
+
+    if (!session)
+        return;
+    add(entry, "CHECKOUT_SESSION", session->session);
+    add(entry, "CHECKOUT_UNIT", session->unit);
+    add(entry, "CHECKOUT_CGROUP", session->cgroup);
+    if (session->audit_session && session->audit_session != UINT32_MAX)
+        add_number(entry, "CHECKOUT_AUDIT_SESSION", session->audit_session);
+    /* pam_systemd(8) names the scope after logind's session. */
+    if (!scope_is_login(session->unit))
+        return;
+    login = strdup(session->unit + strlen("session-"));
+    if (!login) {
+        entry->failed = true;
+        return;
+    }
+    login[strcspn(login, ".")] = '\0';
+    add(entry, "CHECKOUT_LOGIND_SESSION", login);
+}
+
 static void compose(struct entry *entry, const struct event *event)
 {
     char message[SENTENCE_MAX];
@@ -137,7 +162,7 @@ static void compose(struct entry *entry, const struct event *event)
     add(entry, "CHECKOUT_SERVICE", event_service(event));
     add(entry, "CHECKOUT_TTY", event_tty(event));
     add(entry, "CHECKOUT_RHOST", event_rhost(event));
-    add(entry, "CHECKOUT_SESSION", event->session ? event->session->session : NULL);
+    add_session(entry, event->session);
 }
 
 int journal_probe(const char *socket_path)

@@ -14,8 +14,7 @@ void checkouts_clear(struct checkouts *checkouts)
     *checkouts = (struct checkouts){0};
 }
 
-/* Makes room for one more in an array that doubles; items is a pointer to the array's pointer. */
-static int grow(void *items, size_t count, size_t size)
+int store_grow(void *items, size_t count, size_t size)
 {
     void *array, *grown;
 
@@ -88,87 +87,6 @@ int store_insert_decision(struct store *store, uint64_t checkout_id,
     return r == 0 ? store_run(store, statement) : r;
 }
 
-int store_insert_session(struct store *store, const struct session *session)
-{
-    sqlite3_stmt *statement;
-    int r = store_statement(store, STATEMENT_INSERT_SESSION, &statement);
-
-    if (r == 0)
-        r = bound(row_bind(statement, 1, &session_table, session));
-    return r == 0 ? store_run(store, statement) : r;
-}
-
-int store_close_session(struct store *store, const char *session, uint64_t closed)
-{
-    sqlite3_stmt *statement;
-    int r = store_statement(store, STATEMENT_CLOSE_SESSION, &statement);
-
-    if (r < 0)
-        return r;
-    if (bind_name(statement, 1, session) != SQLITE_OK || bind_id(statement, 2, closed) != SQLITE_OK)
-        return -EIO;
-    r = store_run(store, statement);
-    return r == 0 && sqlite3_changes(store->database) != 1 ? -ENOENT : r;
-}
-
-static int read_session(sqlite3_stmt *statement, struct session **ret_session)
-{
-    CLEANUP_SESSION struct session *session = calloc(1, sizeof(*session));
-    int r = session ? row_read(statement, 0, &session_table, session) : -ENOMEM;
-
-    if (r == 0)
-        *ret_session = TAKE_PTR(session);
-    return r;
-}
-
-int store_find_session(struct store *store, uint32_t pid, const char *service,
-                       struct session **ret_session)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = NULL;
-    int r = store_statement(store, STATEMENT_FIND_SESSION, &statement);
-
-    if (r < 0)
-        return r;
-    if (bind_id(statement, 1, pid) != SQLITE_OK || bind_name(statement, 2, service) != SQLITE_OK)
-        return -EIO;
-    r = sqlite3_step(statement);
-    if (r != SQLITE_ROW)
-        return r == SQLITE_DONE ? -ENOENT : -EIO;
-    return read_session(statement, ret_session);
-}
-
-int store_sessions_of(struct store *store, uint64_t checkout_id, struct session ***ret_sessions,
-                      size_t *ret_count)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = NULL;
-    struct session **sessions = NULL;
-    size_t count = 0;
-    int step = SQLITE_ROW, r = store_statement(store, STATEMENT_SESSIONS_OF, &statement);
-
-    if (r < 0)
-        return r;
-    if (bind_id(statement, 1, checkout_id) != SQLITE_OK)
-        return -EIO;
-    while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-        r = grow(&sessions, count, sizeof(struct session *));
-        if (r == 0)
-            r = read_session(statement, &sessions[count]);
-        if (r == 0)
-            count++;
-    }
-    if (r == 0 && step != SQLITE_DONE)
-        r = -EIO;
-    if (r < 0) {
-        while (count > 0)
-            session_free(sessions[--count]);
-        free(sessions);
-        return r;
-    }
-    *ret_sessions = sessions;
-    *ret_count = count;
-    return 0;
-}
-
 void store_head(const struct store *store, uint64_t *ret_seq, unsigned char ret_hash[HASH_SIZE])
 {
     *ret_seq = store->head_seq;
@@ -208,7 +126,7 @@ static int read_decisions(struct store *store, struct checkout *checkout)
     if (bind_id(statement, 1, checkout->id) != SQLITE_OK)
         return -EIO;
     while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-        r = grow(&checkout->decisions, checkout->n_decisions, sizeof(struct decision));
+        r = store_grow(&checkout->decisions, checkout->n_decisions, sizeof(struct decision));
         if (r < 0)
             break;
         struct decision *decision = &checkout->decisions[checkout->n_decisions++];
@@ -244,7 +162,7 @@ int store_read_checkouts(struct store *store, sqlite3_stmt *statement,
     int step = SQLITE_ROW, r = 0;
 
     while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-        r = grow(&found.items, found.count, sizeof(struct checkout *));
+        r = store_grow(&found.items, found.count, sizeof(struct checkout *));
         if (r == 0)
             r = read_checkout(store, statement, &found.items[found.count]);
         if (r == 0)
@@ -329,7 +247,7 @@ int store_due(struct store *store, const struct moment *now, uint64_t **ret_ids,
         bind_name(statement, 3, now->boot_id) != SQLITE_OK)
         return -EIO;
     while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-        r = grow(&ids, count, sizeof(uint64_t));
+        r = store_grow(&ids, count, sizeof(uint64_t));
         if (r == 0)
             ids[count++] = (uint64_t)sqlite3_column_int64(statement, 0);
     }

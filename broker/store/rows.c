@@ -29,12 +29,14 @@ static const struct column checkout_columns[] = {
     COLUMN(checkout, ticket, "ticket", COLUMN_TEXT),
     COLUMN(checkout, to, "preferred", COLUMN_TEXT),
     COLUMN(checkout, waiting, "waiting", COLUMN_BOOL),
+    COLUMN(checkout, waits_until, "waits_until", COLUMN_U64),
     COLUMN(checkout, policy, "policy", COLUMN_TEXT),
     COLUMN(checkout, policy_digest, "policy_digest", COLUMN_FIXED),
     COLUMN(checkout, digest, "digest", COLUMN_FIXED),
     COLUMN(checkout, requested, "requested", COLUMN_U64),
     COLUMN(checkout, lapses, "lapses", COLUMN_U64),
     COLUMN(checkout, duration, "duration", COLUMN_U64),
+    COLUMN(checkout, asked_start, "asked_start", COLUMN_U64),
     COLUMN(checkout, start_at, "start_at", COLUMN_U64),
     COLUMN(checkout, extends, "extends", COLUMN_U64),
     COLUMN(checkout, approved_at, "approved_at", COLUMN_U64),
@@ -72,6 +74,12 @@ static const struct column session_columns[] = {
     COLUMN(session, audit_session, "audit_session", COLUMN_U32),
     COLUMN(session, opened, "opened", COLUMN_U64),
     COLUMN(session, closed, "closed", COLUMN_U64),
+    COLUMN(session, unit, "unit", COLUMN_TEXT),
+    COLUMN(session, cgroup, "cgroup", COLUMN_TEXT),
+    COLUMN(session, inside, "inside", COLUMN_TEXT),
+    COLUMN(session, how, "how", COLUMN_TEXT),
+    COLUMN(session, boot_id, "boot_id", COLUMN_FIXED),
+    COLUMN(session, start_time, "start_time", COLUMN_U64),
 };
 
 #define TABLE(name, columns)                                                                       \

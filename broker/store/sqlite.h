@@ -20,8 +20,13 @@ enum statement_id {
     STATEMENT_INSERT_DECISION,
     STATEMENT_INSERT_SESSION,
     STATEMENT_CLOSE_SESSION,
+    STATEMENT_MARK_SESSION,
+    STATEMENT_PLACE_SESSION,
+    STATEMENT_GET_SESSION,
     STATEMENT_FIND_SESSION,
+    STATEMENT_PROCESS_SESSION,
     STATEMENT_SESSIONS_OF,
+    STATEMENT_OPEN_SESSIONS,
     STATEMENT_APPEND_AUDIT,
     STATEMENT_GET_CHECKOUT,
     STATEMENT_DECISIONS_OF,
@@ -85,6 +90,10 @@ static inline void cleanup_finalize(sqlite3_stmt **statement)
     sqlite3_finalize(*statement);
 }
 #define CLEANUP_FINALIZE CLEANUP(cleanup_finalize)
+
+/* Makes room for one more in an array that doubles; items is a pointer to the array's pointer. 0 or
+ * -ENOMEM. */
+int store_grow(void *items, size_t count, size_t size);
 
 /* Every check-out that the bound statement (SELECT id, {checkout} …) gives, with its decisions. */
 int store_read_checkouts(struct store *store, sqlite3_stmt *statement,

@@ -52,13 +52,47 @@ int store_insert_decision(struct store *store, uint64_t checkout_id,
                           const struct decision *decision);
 
 int store_insert_session(struct store *store, const struct session *session);
-int store_close_session(struct store *store, const char *session, uint64_t closed);
 
-/* The newest open session of this process under any check-out: -ENOENT if there is none. */
+/* -ENOENT where it is not open. What is already known of how it ended stays. */
+int store_close_session(struct store *store, const char *session, uint64_t closed, const char *how);
+/* How it ended, whether it is closed or not. */
+int store_mark_session(struct store *store, const char *session, const char *how);
+/* Where its processes are: unit, cgroup and audit session. */
+int store_place_session(struct store *store, const struct session *session);
+
+int store_get_session(struct store *store, const char *name, struct session **ret_session);
+/* The newest open session of this process under any check-out: -ENOENT if there is none. By its
+ * service, or by what tells it from others that had or will have its number. */
 int store_find_session(struct store *store, uint32_t pid, const char *service,
                        struct session **ret_session);
+int store_process_session(struct store *store, uint32_t pid, uint64_t start_time,
+                          const char *boot_id, struct session **ret_session);
 int store_sessions_of(struct store *store, uint64_t checkout_id, struct session ***ret_sessions,
                       size_t *ret_count);
+
+/* A list that owns its members, oldest first. */
+struct sessions {
+    struct session **items;
+    size_t count;
+};
+void sessions_clear(struct sessions *sessions);
+#define CLEANUP_SESSIONS CLEANUP(sessions_clear)
+
+/* Those that are not closed. */
+int store_open_sessions(struct store *store, struct sessions *ret_sessions);
+
+/* What store_list_sessions selects; 0 and NULL select everything. */
+struct session_filter {
+    const char *person, *account;
+    uint64_t checkout_id;
+    uint64_t since, until; /* when it was opened: [since, until) */
+    bool open;             /* only those that are not closed */
+    uint64_t after;        /* numbers above this */
+    size_t limit;          /* must not be 0 */
+};
+/* With their numbers. */
+int store_list_sessions(struct store *store, const struct session_filter *filter,
+                        struct sessions *ret_sessions);
 
 /* The last audit record: its number (0: none) and hash. */
 void store_head(const struct store *store, uint64_t *ret_seq, unsigned char ret_hash[HASH_SIZE]);

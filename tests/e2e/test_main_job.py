@@ -158,9 +158,11 @@ def test_ended_while_it_waits(alice, bob, enter, journal, door, number):
 
 
 def test_without_a_terminal(alice, bob):
-    """Nothing is waited for and nothing written that a pipe would carry on."""
+    """Nothing is waited for and nothing written that a pipe would carry on; why is on standard
+    error."""
     refused = alice.run(["sudo", "id"])
     assert refused.returncode != 0 and refused.stdout == ""
+    assert "pam_checkout: request 1 filed" in refused.stderr
     (checkout,) = [json.loads(line) for line in
                    alice.checkoutctl("list", "--mine", "--json").stdout.splitlines()]
     assert checkout["state"] == "pending"

@@ -41,11 +41,13 @@ class Actor:
         return subprocess.Popen(self._command(argv), start_new_session=True,
                                 env=self._environment(env), **options)
 
-    def run(self, argv, env=None, timeout=PATIENCE, **options):
+    def run(self, argv, env=None, timeout=PATIENCE, input=None, **options):
         """A command without a terminal, to its end."""
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
         with self.start(argv, env, **options) as process:
             try:
-                out, err = process.communicate(timeout=timeout)
+                out, err = process.communicate(input, timeout=timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
                 out, err = process.communicate()

@@ -15,11 +15,11 @@ JOURNAL_PAGE = TOP / "broker" / "sink" / "pam-checkout-journal.7.scd"
 
 # Watched by people's scripts: renaming one is a change of the contract.
 EVENTS = """requested decision approved denied cancelled lapsed started extended
-carried-over returned revoked expired session-opened session-closed session-killed session-survived
+carried-over returned revoked expired session-opened session-placed session-closed session-killed session-survived
 door-refused decision-refused policy-loaded policy-rejected broker-started broker-stopped journal-gap""".split()
 
 FIELDS = """EVENT ID UUID SEQ PERSON ACCOUNT ACTOR STATE_OLD STATE_NEW REASON TICKET DOOR SERVICE TTY
-RHOST SESSION POLICY POLICY_DIGEST HASH""".split()
+RHOST SESSION UNIT CGROUP LOGIND_SESSION AUDIT_SESSION POLICY POLICY_DIGEST HASH REPLAYED""".split()
 
 
 def message_id(event):

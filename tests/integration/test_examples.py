@@ -105,8 +105,13 @@ def test_sudo_service_asks_in_both_phases_with_required():
 
 def test_sudoers_lines_are_valid_and_name_the_service():
     path = EXAMPLES / "sudoers-root"
-    assert set(re.findall(r"(\w+)_service=(\S+?),?(?:\s|$)", path.read_text())) == {
-        ("pam", "sudo-root"), ("pam_login", "sudo-root"), ("pam_askpass", "sudo-root")}
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    services = [re.findall(r"(\w+)_service=(\S+?),?(?:\s|$)", line) for line in lines]
+    assert [line.split()[0] for line in lines] == ["Defaults", "Defaults>ALL,!#0"], \
+        "whatever is not proved to be another uid goes through the gate"
+    assert services == [
+        [("pam", "sudo-root"), ("pam_login", "sudo-root"), ("pam_askpass", "sudo-root")],
+        [("pam", "sudo"), ("pam_login", "sudo-i"), ("pam_askpass", "sudo")]]
     visudo = shutil.which("visudo", path=os.environ["PATH"] + ":/usr/sbin")
     if not visudo:
         pytest.skip("visudo is not installed")

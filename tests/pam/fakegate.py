@@ -39,7 +39,8 @@ class Writer:
 
     def values(self, signature, values):
         for kind, value in zip(signature, values):
-            {"s": self.string, "t": self.u64, "u": self.u32, "h": self.u32}[kind](value)
+            {"s": self.string, "t": self.u64, "u": self.u32, "h": self.u32,
+             "b": self.u32}[kind](value)
 
 
 class Reader:
@@ -101,7 +102,8 @@ class Reader:
 class Call:
     """One method call as it came in."""
 
-    def __init__(self, data):
+    def __init__(self, data, fds=()):
+        self.fds = list(fds)
         kind, self.serial = data[1], struct.unpack("<I", data[8:12])[0]
         assert data[0:1] == b"l" and kind == METHOD_CALL and data[3] == 1
         fields_size = struct.unpack("<I", data[12:16])[0]
@@ -123,6 +125,7 @@ class Call:
             assert signature == "a{sv}"
         self.login = reader.dictionary()
         assert reader.offset == len(data)
+        assert len(self.fds) == ("cgroup_kill" in self.login) == self.fields.get(UNIX_FDS, 0)
 
 
 def message(kind, serial, fields, signature="", values=()):
@@ -151,9 +154,10 @@ def message(kind, serial, fields, signature="", values=()):
     return bytes(out.data + body.data)
 
 
-def reply(call, verdict, id=0, end=0, text="", signature="stts", values=None):
-    return message(METHOD_RETURN, 7, {REPLY_SERIAL: ("u", call.serial)}, signature,
-                   (verdict, id, end, text) if values is None else values)
+def reply(call, verdict, id=0, end=0, text="", latest=0, terminate=False):
+    more = (latest, terminate) if call.method == "Prepare" else ()
+    return message(METHOD_RETURN, 7, {REPLY_SERIAL: ("u", call.serial)},
+                   "sttstb" if more else "stts", (verdict, id, end, text, *more))
 
 
 def error(call, name, *texts):
@@ -168,6 +172,7 @@ class Connection:
         self.sock = sock
         self.gate = gate
         self.buffer = b""
+        self.fds = []
 
     def send(self, data):
         self.sock.sendall(data)
@@ -177,7 +182,8 @@ class Connection:
 
     def read_until(self, is_enough):
         while not is_enough(self.buffer):
-            data = self.sock.recv(65536)
+            data, fds, _, _ = socket.recv_fds(self.sock, 65536, 8)
+            self.fds += fds
             if not data:
                 raise EOFError
             self.buffer += data
@@ -187,9 +193,10 @@ class Connection:
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         return line
 
-    def authenticate(self):
+    def authenticate(self, fds=b"AGREE_UNIX_FD"):
         assert self.line() == b"\0AUTH EXTERNAL 30"
-        self.send(b"OK " + b"0123456789abcdef" * 2 + b"\r\n")
+        assert self.line() == b"NEGOTIATE_UNIX_FD"
+        self.send(b"OK " + b"0123456789abcdef" * 2 + b"\r\n" + fds + b"\r\n")
         assert self.line() == b"BEGIN"
 
     def call(self):
@@ -200,7 +207,8 @@ class Connection:
         size = 16 + fields + (-fields % 8) + body
         self.read_until(lambda data: len(data) >= size)
         data, self.buffer = self.buffer[:size], self.buffer[size:]
-        call = Call(data)
+        fds, self.fds = self.fds, []
+        call = Call(data, fds)
         self.gate.note(call)
         return call
 
@@ -214,8 +222,9 @@ class Connection:
 
 
 def answering(*answers):
-    """A script that gives one answer after the other: (verdict, id, end, text), bytes for "hang up
-    after these", or a function (connection, call)."""
+    """A script that gives one answer after the other: (verdict, id, end, text, latest, terminate),
+    bytes for "hang up after these", or a function (connection, call). An "allow" stands for Prepare
+    and the Open that follows."""
 
     answers = list(answers)
 
@@ -227,6 +236,8 @@ def answering(*answers):
                 connection.send(message(METHOD_RETURN, 7, {REPLY_SERIAL: ("u", call.serial)}))
                 continue
             answer = answers.pop(0)
+            if call.method == "Prepare" and isinstance(answer, tuple) and answer[0] == "allow":
+                answers.insert(0, answer)
             if callable(answer):
                 answer(connection, call)
             elif isinstance(answer, bytes):

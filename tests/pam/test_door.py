@@ -184,9 +184,14 @@ def hang_up_in_the_line(connection):
     connection.send(b"OK 0123")
 
 
-def hang_up_after_ok(connection):
-    connection.line()
-    connection.send(b"OK 0123456789abcdef0123456789abcdef\r\n")
+OK = b"OK 0123456789abcdef0123456789abcdef\r\n"
+
+
+def say_and_hang_up(line):
+    def script(connection):
+        connection.line()
+        connection.send(line)
+    return script
 
 
 def hang_up_after_begin(connection):
@@ -244,7 +249,6 @@ def not_utf8(call):
 BROKEN = {
     "hang up at once": (hang_up, "hung up"),
     "hang up in the line": (hang_up_in_the_line, "hung up"),
-    "hang up after OK": (hang_up_after_ok, "hung up"),
     "hang up after BEGIN": (hang_up_after_begin, "hung up"),
     "hang up after the call": (hang_up_after_the_call, "hung up"),
     "hang up in the reply": (hang_up_in_the_reply, "hung up"),
@@ -254,6 +258,9 @@ BROKEN = {
     "no line": (say(b"x" * 100000), "does not speak D-Bus"),
     "empty line": (say(b"\r\n"), "does not let"),
     "OK without a blank": (say(b"OK\r\n"), "does not let"),
+    "no word on descriptors": (say(OK + b"BEGIN\r\n"), "does not speak D-Bus"),
+    "no second line": (say(OK + b"x" * 100000), "does not speak D-Bus"),
+    "hang up after OK": (say_and_hang_up(OK), "hung up"),
     "http": (say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "does not let"),
     "garbage": (answer(lambda call: os.urandom(1024).replace(b"l", b"x").replace(b"B", b"x")),
                 "not D-Bus"),
@@ -395,10 +402,10 @@ def test_silence(host):
 
 def test_one_byte_at_a_time(host):
     def script(connection):
-        for byte in b"OK 0123456789abcdef0123456789abcdef\r\n":
+        for byte in b"OK 0123456789abcdef0123456789abcdef\r\nAGREE_UNIX_FD\r\n":
             connection.send(bytes([byte]))
-        connection.line()
-        connection.line()
+        for _ in range(3):
+            connection.line()
         for byte in reply(connection.call(), *ALLOW):
             connection.send(bytes([byte]))
         connection.wait_for_hangup()

@@ -26,9 +26,10 @@ TABLE = [
 def test_verdict(host, phase, verdict, arguments, expected):
     with FakeGate(host.gate_path, answering((verdict, 17, 0, "the broker's words"))) as gate:
         outcome = host.run(phase, arguments=arguments, user="root", ruser="alice")
+    methods = ["Ask"] if phase != "session" else ["Prepare", "Open"][:1 + (verdict == "allow")]
     expected = {"ignored": IGNORED[phase], DENIED: PAM_PERM_DENIED}.get(expected, expected)
     assert outcome.codes == {phase: expected}
-    assert [call.method for call in gate.calls] == ["Open" if phase == "session" else "Ask"]
+    assert [call.method for call in gate.calls] == methods
     assert gate.calls[0].login["phase"] == phase
     if expected == PAM_PERM_DENIED:
         assert len(outcome.said) == 1 and outcome.said[0].startswith("pam_checkout: ")
@@ -126,7 +127,7 @@ def test_close_tells_the_broker(host):
     with FakeGate(host.gate_path, answering(("allow", 17, 0, ""))) as gate:
         outcome = host.run("session", "close", user="oracle")
     assert outcome.codes == {"session": PAM_SUCCESS, "close": PAM_SUCCESS}
-    opened, closed = gate.calls
+    _, opened, closed = gate.calls
     assert (opened.method, closed.method) == ("Open", "Close")
     assert opened.login == closed.login
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from fakegate import FakeGate, answering, error, reply
-from pamhost import PAM_PERM_DENIED, PAM_SUCCESS
+from pamhost import AFTER_A_KEY, PAM_PERM_DENIED, PAM_SUCCESS
 
 FILED = ("pending", 17, 0, "request 17 filed; bob can approve it.")
 WAITING = "request 17 filed; bob can approve it; waiting up to 10min, Ctrl-C to give up"
@@ -28,19 +28,19 @@ def hold(connection, call):
 @pytest.mark.parametrize("verdict, expected", [
     ("allow", PAM_SUCCESS), ("refused", PAM_PERM_DENIED), ("nonsense", PAM_PERM_DENIED)])
 def test_decision(host, service, phase, verdict, expected):
-    answers = [FILED, (verdict, 17, 99, "request 17 was decided")]
-    with FakeGate(host.gate_path, answering(*answers),
-                  answering(("allow", 17, 99, ""))) as gate:
-        outcome = host.run(phase, service=service, arguments=WAIT)
+    answers = [FILED, (verdict, 17, 99, "request 17 was decided"), ("allow", 17, 99, "")]
+    with FakeGate(host.gate_path, answering(*answers)) as gate:
+        outcome = host.run(phase, service=service, arguments=WAIT, options=AFTER_A_KEY)
     assert outcome.codes == {phase: expected}
     assert outcome.said[0] == f"pam_checkout: {WAITING}"
     if verdict != "nonsense":
         assert outcome.said[1:] == ["pam_checkout: request 17 was decided"]
     methods = [call.method for call in gate.calls]
     if phase == "session":
-        assert methods == ["Open", "Resume", "Open"][:3 if verdict == "allow" else 2]
+        assert methods == ["Prepare", "Resume", "Prepare", "Open"][:4 if verdict == "allow" else 2]
     else:
-        assert methods == ["Ask", "Resume"] and gate.n_connections == 1
+        assert methods == ["Ask", "Resume"]
+    assert gate.n_connections == 1
     assert gate.calls[1].id == 17
     assert gate.calls[0].login == gate.calls[1].login
     assert gate.calls[0].login["wait_seconds"] == 600
@@ -73,11 +73,10 @@ def test_pending_when_the_time_is_over(host):
 def test_session_decides_again_after_the_wait(host):
     """An approval that is gone by then lets nobody in, and there is no second wait."""
     for last in (("refused", 0, 0, "revoked"), FILED):
-        with FakeGate(host.gate_path, answering(FILED, ("allow", 17, 99, "")),
-                      answering(last)) as gate:
+        with FakeGate(host.gate_path, answering(FILED, ("allow", 17, 99, ""), last)) as gate:
             outcome = host.run("session", arguments=WAIT)
         assert outcome.codes == {"session": PAM_PERM_DENIED}
-        assert [call.method for call in gate.calls] == ["Open", "Resume", "Open"]
+        assert [call.method for call in gate.calls] == ["Prepare", "Resume", "Prepare"]
 
 
 @pytest.mark.parametrize("how", [
@@ -111,7 +110,7 @@ def test_signal(host, number, phase):
     """It ends the wait, and the host's handler gets it."""
     with FakeGate(host.gate_path, answering(FILED, hold)) as gate:
         login = host.start(phase, arguments=WAIT, service="sshd" if phase == "auth" else "sudo",
-                           options=["--handlers"])
+                           options=["--handlers", *AFTER_A_KEY])
         login.wait_for_text("Ctrl-C to give up")
         gate.wait_for_calls(2)
         os.kill(login.pid, number)
@@ -119,6 +118,30 @@ def test_signal(host, number, phase):
     assert outcome.codes == {phase: PAM_PERM_DENIED}
     assert outcome.said[-1] == "pam_checkout: refused: you gave up waiting for request 17"
     assert outcome.handled == 1
+
+
+@pytest.mark.parametrize("service, notices", [("sshd", True), ("su", False)])
+@pytest.mark.parametrize("address, family", [("127.0.0.1", socket.AF_INET),
+                                             ("::1", socket.AF_INET6)])
+def test_client_hangs_up(host, address, family, service, notices):
+    """sshd holds the connection and does not look at it while it is in PAM. Others have no such
+    client; what network connections they hold is their own."""
+    with socket.create_server((address, 0), family=family) as server:
+        client = socket.create_connection((address, server.getsockname()[1]))
+        connection, _ = server.accept()
+    with connection, FakeGate(host.gate_path, answering(FILED, hold)) as gate:
+        login = host.start("session", arguments=WAIT, service=service, stdin=connection)
+        login.wait_for_text("Ctrl-C to give up")
+        gate.wait_for_calls(2)
+        client.close()
+        if not notices:
+            login.process.send_signal(signal.SIGTERM)
+        outcome = login.finish(may_die=not notices)
+    if notices:
+        assert outcome.codes == {"session": PAM_PERM_DENIED}
+        assert outcome.said[-1] == \
+            "pam_checkout: refused: the client hung up while it waited for request 17"
+    assert [call.method for call in gate.calls] == ["Open", "Resume"]
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
@@ -258,13 +281,13 @@ def test_broker_restarts(host, phase):
         gate.stop()
         login.wait_for_text("is away")
         first, gate.calls[:] = list(gate.calls), []
-        gate.scripts = [answering(("allow", 17, 99, "approved by bob")),
-                        answering(("allow", 17, 99, ""))]
+        gate.scripts = [answering(("allow", 17, 99, "approved by bob"), ("allow", 17, 99, ""))]
         gate.start()
         outcome = login.finish()
     assert outcome.codes == {phase: PAM_SUCCESS}
     assert outcome.said == [f"pam_checkout: {WAITING}", AWAY, BACK, "pam_checkout: approved by bob"]
-    assert [call.method for call in gate.calls] == ["Resume", "Open"][:2 if phase == "session" else 1]
+    assert [call.method for call in gate.calls] == \
+        ["Resume", "Prepare", "Open"][:3 if phase == "session" else 1]
     assert gate.calls[0].id == 17 and gate.calls[0].login == first[0].login
 
 

@@ -549,7 +549,8 @@ refusals model_approve(struct model *model, enum person person, uint64_t id, boo
         return no;
     if (!right_digest)
         no |= BIT(ERROR_CHANGED);
-    if (seconds > c->duration || (start && start < c->start_at) || start > model->wall + YEAR)
+    if (seconds > c->duration || (start && (start < c->start_at || start < model->wall)) ||
+        start > model->wall + YEAR)
         no |= BIT(ERROR_INVALID_ARGUMENT);
     if ((seconds ? seconds : granted(c)) > rules->max_duration)
         no |= BIT(ERROR_POLICY_REFUSED);

@@ -28,7 +28,7 @@ static struct checkout sample(void)
                                                   "\xf0\x9f\x98\x80 / tab-free",
                                 .ticket = (char *)"CHG-1234",
                                 .duration = 3600,
-                                .start_at = 1790000600,
+                                .asked_start = 1790000600,
                                 .policy = (char *)"oracle-prod"};
 
     memset(checkout.policy_digest, 0, sizeof(checkout.policy_digest));
@@ -50,7 +50,7 @@ static void test_seal(void **unused)
     assert_string_equal(checkout.digest, DIGEST_ALL);
 
     checkout.door = checkout.reason = checkout.ticket = NULL;
-    checkout.start_at = 0;
+    checkout.asked_start = 0;
     assert_int_equal(checkout_seal(&checkout), 0);
     assert_string_equal(checkout.digest, DIGEST_FEW);
 }
@@ -85,10 +85,11 @@ static void test_seal_covers(void **unused)
     CHANGED(reason = (char *)"disk full");
     CHANGED(ticket = NULL);
     CHANGED(duration = 3601);
-    CHANGED(start_at = 0);
+    CHANGED(asked_start = 0);
     CHANGED(policy = (char *)"oracle");
     CHANGED(policy_digest[5] = 'c');
     UNCHANGED(state = STATE_ACTIVE);
+    UNCHANGED(start_at = 1790000900);
     UNCHANGED(uses = 3);
     UNCHANGED(end = 5);
 #undef CHANGED

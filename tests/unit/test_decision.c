@@ -216,6 +216,45 @@ static void test_terms(void **state)
     assert_int_equal(checkout->end_boot, SCENE_BOOT + 1100);
 }
 
+/* The digest covers what was asked for, whatever an approver made of it. */
+static void test_digest_outlives_a_later_start(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t id;
+
+    scene_policies(scene, PLAIN);
+    id = scene_file(scene, "alice", "oracle");
+
+    CLEANUP_CHECKOUT struct checkout *checkout = scene_checkout(scene, id);
+    struct approval_terms terms = {.digest = checkout->digest, .start = SCENE_WALL + 500};
+    CLEANUP_CHECKOUT struct checkout *after = NULL;
+
+    assert_code(scene_approve_with(scene, "bob", id, &terms), 0);
+    after = scene_checkout(scene, id);
+    assert_int_equal(after->start_at, SCENE_WALL + 500);
+    assert_int_equal(after->asked_start, 0);
+    assert_int_equal(checkout_seal(after), 0);
+    assert_string_equal(after->digest, checkout->digest);
+}
+
+static void test_start_in_the_past(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t id;
+
+    scene_policies(scene, PLAIN);
+    id = scene_file(scene, "alice", "oracle");
+
+    CLEANUP_CHECKOUT struct checkout *checkout = scene_checkout(scene, id);
+    struct approval_terms terms = {.digest = checkout->digest, .start = SCENE_WALL - 1};
+
+    assert_code(scene_approve_with(scene, "bob", id, &terms), ERROR_INVALID_ARGUMENT);
+    assert_error(scene, "has passed already");
+    terms.start = SCENE_WALL;
+    assert_code(scene_approve_with(scene, "bob", id, &terms), 0);
+    assert_state(scene, id, STATE_ACTIVE);
+}
+
 /* "never longer than asked or max-duration", which is today's. */
 static void test_max_duration_of_today(void **state)
 {
@@ -658,6 +697,8 @@ int main(void)
         TEST(test_self_approval_allowed),
         TEST(test_digest),
         TEST(test_terms),
+        TEST(test_digest_outlives_a_later_start),
+        TEST(test_start_in_the_past),
         TEST(test_max_duration_of_today),
         TEST(test_not_there),
         TEST(test_lapsed_at_the_boundary),

@@ -110,7 +110,8 @@ static void test_event_names(void **unused)
     /* contracts: Ledger, audit, journal */
     static const char names[] =
         " requested decision approved denied cancelled lapsed started extended carried-over"
-        " returned revoked expired session-opened session-closed session-killed session-survived"
+        " returned revoked expired session-opened session-placed session-closed session-killed "
+        "session-survived"
         " door-refused decision-refused policy-loaded policy-rejected broker-started "
         "broker-stopped journal-gap ";
     size_t length = 1;

@@ -306,6 +306,7 @@ static void step_door(struct play *play, bool session)
     note(play, "%s: %s enters %s by %s%s%s", session ? "open" : "ask", people[person],
          accounts[account], door_name(door), only_asks ? ", lists" : "", waits ? ", waits" : "");
     model_ask(&play->model, person, account, door, only_asks, waits, &play->answer);
+    login.pid = (uint32_t)play->step + 1; /* a process of its own each time */
     kind = session ? scene_open(scene, &login) : scene_ask(scene, &login);
     if (kind != play->answer.kind)
         differ(play, "%s (%s), not %s", verdict_name(kind), scene->verdict.message,

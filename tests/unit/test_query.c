@@ -110,6 +110,8 @@ static void assert_same_checkout(const struct checkout *one, const struct checko
     assert_int_equal(one->requested, other->requested);
     assert_int_equal(one->lapses, other->lapses);
     assert_int_equal(one->duration, other->duration);
+    assert_int_equal(one->asked_start, other->asked_start);
+    assert_int_equal(one->waits_until, other->waits_until);
     assert_int_equal(one->start_at, other->start_at);
     assert_int_equal(one->extends, other->extends);
     assert_int_equal(one->approved_at, other->approved_at);
@@ -158,6 +160,8 @@ static void test_checkout_round_trip(void **state)
     all.requested = INT64_MAX;
     all.lapses = INT64_MAX - 1;
     all.duration = INT64_MAX - 2;
+    all.asked_start = INT64_MAX - 10;
+    all.waits_until = INT64_MAX - 11;
     all.start_at = INT64_MAX - 3;
     all.extends = INT64_MAX - 4;
     all.approved_at = INT64_MAX - 5;
@@ -345,9 +349,10 @@ static void test_sessions(void **state)
     assert_string_equal(found->session, "s2"); /* the newest */
     assert_null(found->tty);
     assert_int_equal(found->closed, 0);
-    assert_int_equal(store_close_session(place->store, "s2", 77), 0);
-    assert_int_equal(store_close_session(place->store, "s2", 78), -ENOENT); /* once */
-    assert_int_equal(store_close_session(place->store, "s3", 78), -ENOENT);
+    assert_int_equal(store_close_session(place->store, "s2", 77, SESSION_CLOSED), 0);
+    assert_int_equal(store_close_session(place->store, "s2", 78, SESSION_CLOSED),
+                     -ENOENT); /* once */
+    assert_int_equal(store_close_session(place->store, "s3", 78, SESSION_CLOSED), -ENOENT);
     assert_int_equal(store_find_session(place->store, UINT32_MAX, "sudo", &again), 0);
     assert_string_equal(again->session, "s1");
     assert_int_equal(store_sessions_of(place->store, id, &sessions, &count), 0);

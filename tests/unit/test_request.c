@@ -376,7 +376,12 @@ static void test_pending_of_all(void **state)
         scene->path,
         "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF;"
         " WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
-        " INSERT INTO checkout SELECT 1000 + i, 'u' || i, 'pending', person, 9999,"
+        " INSERT INTO checkout (id, uuid, state, person, person_uid,"
+        " person_loginuid, account, account_uid, host, machine_id, door, service, tty, rhost,"
+        " command, reason, reason_source, ticket, preferred, waiting, policy,"
+        " policy_digest, digest, requested, lapses, duration, start_at, extends,"
+        " approved_at, use_by, start, \"end\", end_boot, boot_id, uses, survive_reboot)"
+        " SELECT 1000 + i, 'u' || i, 'pending', person, 9999,"
         " person_loginuid, account, 9999, host, machine_id, door, service, tty, rhost,"
         " command, reason, reason_source, ticket, preferred, waiting, policy,"
         " policy_digest, digest, requested, lapses, duration, start_at, extends,"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/sqlite.h"
+#include "store/migration.h"
 
 struct place {
     char directory[64];
@@ -376,18 +376,26 @@ static void test_other_database(void **state)
     assert_refused(place, "other program");
 }
 
+static void set_version(const struct place *place, int version)
+{
+    char sql[64];
+
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
+    scene_tamper(place->path, sql);
+}
+
 static void test_version(void **state)
 {
     struct place *place = *state;
 
     make_ledger(place);
-    scene_tamper(place->path, "PRAGMA user_version = 2");
+    set_version(place, SCHEMA_VERSION + 1);
     assert_refused(place, "newer");
     scene_tamper(place->path, "PRAGMA user_version = 0");
     assert_refused(place, "no version");
     scene_tamper(place->path, "PRAGMA user_version = -1");
     assert_refused(place, "no version");
-    scene_tamper(place->path, "PRAGMA user_version = 1");
+    set_version(place, SCHEMA_VERSION);
     store_free(open_new(place));
 }
 
