@@ -173,7 +173,8 @@ def test_login_that_died_while_no_broker_ran(host, on_bus, long):
         client.signals.get(timeout=60)
     assert client.get(dead.number)["state"] == "cancelled"
     on_bus("bob").approve(alive.number)
-    assert alive.end() == 0 and ROOT in alive.shown
+    code = alive.end()
+    assert code == 0 and ROOT in alive.shown, alive.shown
 
 
 def test_damaged_ledger_is_never_made_anew(host, alice, on_bus):
