@@ -198,8 +198,8 @@ static void tell(struct ledger *ledger, const struct change *change, const struc
         .term = change->decision ? change->decision->term : NULL,
         .session = session,
         .person = session    ? session->person
-                  : login    ? login->person
                   : checkout ? checkout->person
+                  : login    ? login->person
                              : change->person,
         .account = session    ? session->account
                    : login    ? login->account

@@ -86,6 +86,7 @@ struct login {
     const char *person, *account;
     const char *service, *phase, *tty, *rhost, *command;
     const char *reason, *ticket, *reason_source;
+    const char *authinfo; /* sshd's SSH_AUTH_INFO_0, lines; only of its own service */
     uint32_t pid, ruid, loginuid, audit_session, wait_seconds;
     /* Session phase. The scope that the login lives in by now, and its cgroup; of root, from within
      * what the login came. */
@@ -99,7 +100,8 @@ enum verdict_kind {
     VERDICT_PENDING,
     VERDICT_ALLOW,
     VERDICT_UNMANAGED,
-    VERDICT_EXEMPT
+    VERDICT_EXEMPT,
+    VERDICT_INCOMPLETE /* words are missing that the door can ask for; nothing was filed */
 };
 
 const char *verdict_name(enum verdict_kind kind);

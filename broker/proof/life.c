@@ -135,17 +135,13 @@ static int follow_session(struct proof *proof, struct life *life, uint64_t seq,
     r = visit_find(proof, name, &visit);
     if (r < 0)
         return r;
+    visit->has_row = record_hash(record, "session_row", visit->row);
     if (kind != EVENT_SESSION_OPENED) {
         if (visit->opened_seq == 0 || visit->id != life->id)
             proof_tell(proof, PROOF_WRONG, seq, life->id,
                        "record %" PRIu64 " ends a session that check-out %" PRIu64
                        " has not opened",
                        seq, life->id);
-        if (visit->closed_seq == 0) {
-            visit->closed_seq = seq;
-            visit->closed_first = time;
-        }
-        visit->closed_last = time;
         return 0;
     }
     if (visit->opened_seq)
@@ -158,7 +154,6 @@ static int follow_session(struct proof *proof, struct life *life, uint64_t seq,
                    seq, life->id);
     visit->opened_seq = seq;
     visit->id = life->id;
-    visit->has_row = record_hash(record, "session_row", visit->row);
     proof->summary.sessions++;
     return 0;
 }
@@ -235,6 +230,7 @@ static const struct {
     {EVENT_REVOKED, LIFE_REVOKED},
     {EVENT_EXPIRED, LIFE_EXPIRED},
     {EVENT_SESSION_OPENED, LIFE_USED},
+    {EVENT_SESSION_PLACED, LIFE_EVENT_COUNT},
     {EVENT_SESSION_CLOSED, LIFE_EVENT_COUNT},
     {EVENT_SESSION_KILLED, LIFE_EVENT_COUNT},
     {EVENT_SESSION_SURVIVED, LIFE_EVENT_COUNT},
@@ -346,6 +342,7 @@ static int follow(struct proof *proof, struct life *life, uint64_t seq, enum eve
         check_carried(proof, life, seq, record);
         return 0;
     case EVENT_SESSION_OPENED:
+    case EVENT_SESSION_PLACED:
     case EVENT_SESSION_CLOSED:
     case EVENT_SESSION_KILLED:
     case EVENT_SESSION_SURVIVED:

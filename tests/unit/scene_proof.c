@@ -84,7 +84,7 @@ static const char *const record_keys[] = {"seq",
                                           "extends",
                                           "seconds",
                                           "quorum",
-                                          "refusal",
+                                          "refusal", "requested",
                                           "repeats",
                                           "pid",
                                           "audit_session"};
