@@ -62,3 +62,7 @@ typedef int (*broker_each)(json_t *checkout, void *userdata);
  */
 int broker_list(struct client *client, const struct broker1_filter *filter, broker_each each,
                 void *userdata, struct failure *failure);
+
+/* The same for sessions, in the order of their opening. */
+int broker_sessions(struct client *client, const struct broker1_session_filter *filter,
+                    broker_each each, void *userdata, struct failure *failure);

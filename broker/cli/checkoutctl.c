@@ -42,7 +42,8 @@ static const struct command commands[] = {
     {"deny", "ID… --reason TEXT", "Deny requests.",
      "      --reason TEXT    why; the person reads it\n", command_deny},
     {"cancel", "ID", "Withdraw a request of yours that is still pending.", "", command_cancel},
-    {"checkin", "ID", "Give a check-out of yours back before its time.", "", command_checkin},
+    {"checkin", "ID", "Give a check-out of yours back before its time; its sessions end.",
+     "      --yes            ask nothing\n", command_checkin},
     {"revoke", "ID… --reason TEXT", "Take check-outs back; their sessions end.",
      "      --reason TEXT    why; the person reads it\n", command_revoke},
     {"extend", "ID --for DURATION --reason TEXT", "Ask for more time on a check-out of yours.",
@@ -55,6 +56,12 @@ static const struct command commands[] = {
      "      --reason TEXT, --ticket ID, --for DURATION, --start TIME, --door NAME, --to NAME,\n"
      "      --wait[=DURATION]  as with request\n",
      command_grant},
+    {"sessions", "[OPTION…]",
+     "List the sessions under check-outs that you may see; open ones only.",
+     "      --all            those that have ended too\n"
+     "      --person NAME    those of this person\n"
+     "      --account NAME   those in this account\n",
+     command_sessions},
     {"watch", "", "Show what is open, then every change, until you end it.", "", command_watch},
     {"explain", "--account NAME [OPTION…]", "Tell which policy decides about a login, and why.",
      "      --account NAME   the account\n"
@@ -90,6 +97,9 @@ static const struct command commands[] = {
      "      --no-journal     do not look at the journal\n"
      "      --since TIME     at what the journal has from then on, where a new ledger was begun\n",
      command_verify},
+    {"doctor", "[--root DIRECTORY]",
+     "Look for ways round the gates of this host, as root; exit 1 if there is a problem.",
+     "      --root DIRECTORY look at the host whose files are below it\n", command_doctor},
     {"reload", "", "Have the broker read its policies anew, all of them or none.", "",
      command_reload},
 };

@@ -12,6 +12,7 @@
 #include "cli/arguments.h"
 #include "cli/candidates.h"
 #include "cli/persons_check.h"
+#include "cli/policy_check.h"
 #include "cli/value.h"
 #include "policy/config.h"
 #include "policy/policy_lint.h"
@@ -19,8 +20,9 @@
 #include "policy/quorum.h"
 
 struct check {
-    struct output *output;
-    size_t findings;
+    policy_check_finding report;
+    void *userdata;
+    int error; /* the first one, negative */
 };
 
 struct persons_report {
@@ -28,25 +30,10 @@ struct persons_report {
     const char *file;
 };
 
-/* A finding about a policy, or without one about what stands elsewhere; `where` is how the line
- * begins that people read. */
 static void report_at(struct check *check, const char *policy, const char *where, const char *file,
                       unsigned line, const char *sentence)
 {
-    CLEANUP_JSON json_t *finding = NULL;
-
-    check->findings++;
-    if (!check->output->json) {
-        output_line(check->output, stdout, "%s:%u: %s%s%s%s", file ? file : "?", line, where,
-                    policy ? policy : "", policy ? "] " : "", sentence);
-        return;
-    }
-    finding = json_pack("{s:s?, s:s?, s:i, s:s}", "policy", policy, "file", file, "line", (int)line,
-                        "finding", sentence);
-    if (finding)
-        output_json(check->output, stdout, finding);
-    else
-        check->output->error = ENOMEM;
+    check->report(policy, where, file, line, sentence, check->userdata);
 }
 
 static void report(const struct policy *policy, const char *sentence, void *userdata)
@@ -68,7 +55,7 @@ static void find(struct check *check, const struct policy *policy, const char *f
     va_end(arguments);
     if (length < 0) {
         sentence = NULL;
-        check->output->error = ENOMEM;
+        check->error = -ENOMEM;
         return;
     }
     report(policy, sentence, check);
@@ -219,13 +206,47 @@ static int check_set(struct check *check, struct policy_set *set)
 
         persons_check(set, (uint64_t)time(NULL), report_line, &to);
     }
-    return r == 0 ? policy_lint(set, report, check) : r;
+    if (r == 0)
+        r = policy_lint(set, report, check);
+    return r < 0 ? r : check->error;
+}
+
+int policy_check(struct policy_set *set, policy_check_finding report_finding, void *userdata)
+{
+    struct check check = {.report = report_finding, .userdata = userdata};
+
+    return check_set(&check, set);
+}
+
+struct printing {
+    struct output *output;
+    size_t findings;
+};
+
+static void print_finding(const char *policy, const char *where, const char *file, unsigned line,
+                          const char *sentence, void *userdata)
+{
+    struct printing *printing = userdata;
+    CLEANUP_JSON json_t *finding = NULL;
+
+    printing->findings++;
+    if (!printing->output->json) {
+        output_line(printing->output, stdout, "%s:%u: %s%s%s%s", file ? file : "?", line, where,
+                    policy ? policy : "", policy ? "] " : "", sentence);
+        return;
+    }
+    finding = json_pack("{s:s?, s:s?, s:i, s:s}", "policy", policy, "file", file, "line", (int)line,
+                        "finding", sentence);
+    if (finding)
+        output_json(printing->output, stdout, finding);
+    else
+        printing->output->error = ENOMEM;
 }
 
 int command_policy(struct cli *cli, int argc, char **argv)
 {
     CLEANUP_POLICY_SET struct policy_set *set = NULL;
-    struct check check = {.output = &cli->output};
+    struct printing printing = {.output = &cli->output};
     const char *directory = CONFIG_POLICY_DIR;
     struct failure failure;
     struct error error;
@@ -246,13 +267,13 @@ int command_policy(struct cli *cli, int argc, char **argv)
         failure_set(&failure, EXIT_REFUSED, error_short_name(error.code), "%s", error.text);
         return output_failure(&cli->output, &failure, 0);
     }
-    if (check_set(&check, set) < 0) {
+    if (policy_check(set, print_finding, &printing) < 0) {
         failure_no_memory(&failure);
         return output_failure(&cli->output, &failure, 0);
     }
     if (!cli->output.json)
         output_line(&cli->output, stderr, "%zu %s, %zu %s", set->n_policies,
-                    set->n_policies == 1 ? "policy" : "policies", check.findings,
-                    check.findings == 1 ? "finding" : "findings");
-    return check.findings > 0 ? EXIT_REFUSED : EXIT_DONE;
+                    set->n_policies == 1 ? "policy" : "policies", printing.findings,
+                    printing.findings == 1 ? "finding" : "findings");
+    return printing.findings > 0 ? EXIT_REFUSED : EXIT_DONE;
 }

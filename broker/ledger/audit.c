@@ -109,40 +109,25 @@ static int add_digest(json_t *record, const char *key, char *row)
     return canonical_add_text(record, key, text);
 }
 
-/* The session's row as the change leaves it, which for an end is not in the session that was read.
- */
-static int session_text(const struct change *change, const struct moment *now, char **ret_text)
-{
-    struct session session = *change->session;
-
-    switch (change->kind) {
-    case EVENT_SESSION_SURVIVED:
-        session.how = (char *)change->how;
-        break;
-    case EVENT_SESSION_CLOSED:
-    case EVENT_SESSION_KILLED:
-        session.closed = now->wall;
-        if (!session.how)
-            session.how = (char *)change->how;
-        break;
-    default:
-        break;
-    }
-    return store_session_text(&session, ret_text);
-}
-
 /* Ties the rows, as the change leaves them, to the record. */
-static int add_rows(json_t *record, const struct change *change, const struct moment *now)
+static int add_rows(const struct ledger *ledger, json_t *record, const struct change *change)
 {
+    CLEANUP_SESSION struct session *session = NULL;
     char *row = NULL;
 
     if (change->checkout &&
         (store_checkout_text(change->checkout, &row) < 0 || add_digest(record, "row", row) < 0))
         return -ENOMEM;
     row = NULL;
-    if (change->session &&
-        (session_text(change, now, &row) < 0 || add_digest(record, "session_row", row) < 0))
-        return -ENOMEM;
+    /* A session's change writes some of its columns: what is there now counts. */
+    if (change->session) {
+        int r = store_get_session(ledger->store, change->session->session, &session);
+
+        if (r < 0)
+            return r;
+        if (store_session_text(session, &row) < 0 || add_digest(record, "session_row", row) < 0)
+            return -ENOMEM;
+    }
     row = NULL;
     return change->decision &&
                    (store_decision_text(change->checkout->id, change->decision, &row) < 0 ||
@@ -215,7 +200,7 @@ int audit_record(const struct ledger *ledger, const struct change *change,
         canonical_add_text(record, "reason", reason_of(change)) < 0 ||
         add_checkout(record, change, state_old) < 0 || add_place(record, change) < 0 ||
         add_actor(record, change->actor) < 0 || add_terms(record, change, state_old) < 0 ||
-        add_rows(record, change, now) < 0)
+        add_rows(ledger, record, change) < 0)
         return -ENOMEM;
     text = canonical_text(record);
     if (!text)

@@ -256,6 +256,8 @@ static int commit_once(struct ledger *ledger, const struct change *changes, size
     if (r == 0)
         r = store_raise_clock(ledger->store, now->wall);
     if (r == 0)
+        r = store_raise_journal_mark(ledger->store, ledger->journal_mark);
+    if (r == 0)
         r = store_commit(ledger->store);
     if (r < 0) {
         int code =

@@ -48,6 +48,24 @@ void ledger_learn_account(struct ledger *ledger, const char *name, uid_t uid);
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
                 const struct moment *now, struct error *error);
 
+/* ---- what the journal has of it (retell.c) ---- */
+
+/* The last audit record, and the last one that the journal is known to have. */
+uint64_t ledger_head(const struct ledger *ledger);
+uint64_t ledger_journal_mark(const struct ledger *ledger);
+
+/* The journal has everything up to that record: written down with the next change, or now. */
+void ledger_note_journal(struct ledger *ledger, uint64_t seq);
+int ledger_keep_journal_mark(struct ledger *ledger); /* 0 or a negative errno */
+
+/* Takes an event that is told again; false: not now, and none behind it. */
+typedef bool (*event_taker)(const struct event *event, void *userdata);
+
+/* Tells the events of up to `limit` records behind `after` again, as far as the records say what
+ * happened. 0, or a negative errno of the store. */
+int ledger_retell(struct ledger *ledger, uint64_t after, size_t limit, event_taker take,
+                  void *userdata);
+
 /* Lets time do its work: lapses, starts, expiries. */
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/persons.h"
 #include "policy/policy_managers.h"
 #include "policy/quorum.h"
 
@@ -279,9 +280,9 @@ static int lint_policy(struct linter *linter, size_t index)
         r = tell(linter, policy,
                  "has person = key, which only the door ssh knows, and not that door");
     if (r == 0 && policy->person == PERSON_IS_KEY_OWNER && (policy->doors & DOOR_SSH) &&
-        !linter->set->persons)
+        (!linter->set->persons || linter->set->persons->n_lines == 0))
         r = tell(linter, policy,
-                 "has person = key, and there is no file persons that says whose key is whose: "
+                 "has person = key, and no line of the file persons says whose key is whose: "
                  "nobody comes in by ssh");
     if (r == 0 && policy->person == PERSON_IS_ACCOUNT && (policy->doors & DOOR_SSH))
         r = lint_shared(linter, policy);

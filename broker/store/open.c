@@ -230,7 +230,7 @@ static int check_database(struct store *store, const char *path, struct error *e
 /* Reads the chain's head and proves that it belongs to its record and the one before. */
 static int read_head(struct store *store, const char *path, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *head = NULL, *clock = NULL;
+    CLEANUP_RESET sqlite3_stmt *head = NULL, *clock = NULL, *mark = NULL;
     unsigned char hash[HASH_SIZE];
     int r;
 
@@ -238,6 +238,10 @@ static int read_head(struct store *store, const char *path, struct error *error)
         store_statement(store, STATEMENT_CLOCK, &clock) < 0 || sqlite3_step(clock) != SQLITE_ROW)
         return refuse(error, path, store_problem(store));
     store->wall = store->wall_committed = (uint64_t)sqlite3_column_int64(clock, 0);
+    if (store_statement(store, STATEMENT_JOURNAL_MARK, &mark) < 0 ||
+        sqlite3_step(mark) != SQLITE_ROW)
+        return refuse(error, path, store_problem(store));
+    store->journal_mark = store->journal_mark_committed = (uint64_t)sqlite3_column_int64(mark, 0);
 
     r = sqlite3_step(head);
     if (r == SQLITE_DONE)
