@@ -11,6 +11,8 @@ import pytest
 from host.actor import PATIENCE, status
 from host.booted import ENVIRONMENT, GATE, until
 
+pytestmark = pytest.mark.any_release
+
 POLICY = """
 [policy root]
 accounts = root
