@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "bus/gate_server.h"
 #include "bus/moment.h"
 #include "bus/people_server.h"
@@ -22,6 +22,9 @@
 #include "names/local.h"
 #include "names/names.h"
 #include "reload.h"
+#include "replay.h"
+#include "session/handover.h"
+#include "session/keeper.h"
 #include "sink/journal.h"
 #include "sink/signals.h"
 #include "sink/terminals.h"
@@ -35,6 +38,9 @@
 
 /* Time is looked at this often even where nothing is due: a clock that was set is noticed. */
 #define TICK_AT_MOST_USEC (60 * 1000000ULL)
+
+/* Logins that waited over a restart are back by then: the module tries five times a second. */
+#define UNATTENDED_AFTER_USEC (15 * 1000000ULL)
 
 struct settings {
     const char *gate;
@@ -52,7 +58,10 @@ struct broker {
     struct ledger *ledger;
     struct names *names;
     struct waiters *waiters;
+    struct fdstore *kept;
+    struct keeper *keeper;
     struct journal *journal;
+    struct replay *replay;
     struct terminals *terminals; /* NULL: approvers are not told */
     struct reload *reload;
     uint64_t reloads_begun, reloads_done;
@@ -60,6 +69,8 @@ struct broker {
     struct bus bus;
     struct people_server *people;
     struct gate_server *gate;
+    struct accounts *accounts;
+    sd_event_source *unattended; /* once after the start */
     sd_event_source *tick, *post, *signals[3];
     uint64_t reminded; /* wall time up to which lapses have been announced */
     bool due_changed;  /* something was written: the next tick may come earlier */
@@ -87,6 +98,8 @@ static void on_event(const struct event *event, void *userdata)
     if (broker->people)
         signals_sink(event, people_server_connection(broker->people));
     waiters_sink(event, broker->waiters);
+    if (broker->keeper)
+        keeper_sink(event, broker->keeper);
     if (broker->terminals)
         terminals_sink(event, broker->terminals);
     broker->due_changed = true;
@@ -110,6 +123,7 @@ static int arm_tick(struct broker *broker)
 {
     struct moment now = moment_now();
     uint64_t wall = 0, boot = 0, wait = TICK_AT_MOST_USEC;
+    uint64_t warning = broker->keeper ? keeper_next_tick(broker->keeper, &now) : 0;
 
     if (ledger_next_tick(broker->ledger, &now, &wall, &boot) == 0) {
         if (wall && (wall - now.wall) * 1000000 < wait)
@@ -117,6 +131,8 @@ static int arm_tick(struct broker *broker)
         if (boot && (boot - now.boot) * 1000000 < wait)
             wait = (boot - now.boot) * 1000000;
     }
+    if (warning && warning * 1000000 < wait)
+        wait = warning * 1000000;
     broker->due_changed = false;
     int r = sd_event_source_set_time_relative(broker->tick, wait);
 
@@ -145,34 +161,19 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
+    if (broker->keeper)
+        keeper_tick(broker->keeper, &now);
     remind(broker, &now);
     return arm_tick(broker);
-}
-
-/* The journal takes entries again: what it has missed is recorded, and so told to it as well. */
-static void record_gap(struct broker *broker)
-{
-    struct moment now = moment_now();
-    struct journal_gap gap;
-    struct error error;
-    char reason[160];
-
-    if (!journal_take_gap(broker->journal, &gap))
-        return;
-    (void)snprintf(reason, sizeof(reason),
-                   "%" PRIu64 " entries, of the records %" PRIu64 " to %" PRIu64
-                   ", did not get into the journal (%s)",
-                   gap.missed, gap.first_seq, gap.last_seq, strerror(-gap.error));
-    if (ledger_note(broker->ledger, EVENT_JOURNAL_GAP, reason, &now, &error) != 0)
-        complain(3, "%s", error.text);
 }
 
 static int on_post(sd_event_source *source, void *userdata)
 {
     struct broker *broker = userdata;
 
-    record_gap(broker);
-    return broker->due_changed ? arm_tick(broker) : 0;
+    int r = replay_poll(broker->replay);
+
+    return r == 0 && broker->due_changed ? arm_tick(broker) : r;
 }
 
 /* ---- policies, and what waits for the first ones ---- */
@@ -185,10 +186,42 @@ static void on_bus_lost(void *userdata)
     sd_event_exit(broker->event, EXIT_FAILURE);
 }
 
+static bool is_attended(uint64_t id, void *userdata)
+{
+    struct broker *broker = userdata;
+
+    return gate_server_waits_for(broker->gate, id);
+}
+
+/* Logins that died while no broker saw it. */
+static int on_unattended(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct broker *broker = userdata;
+    struct moment now = moment_now();
+    struct error error;
+
+    if (ledger_abandon_unattended(broker->ledger, is_attended, broker, &now, &error) != 0)
+        complain(3, "%s", error.text);
+    return 0;
+}
+
+/* What the record of the start says: which broker, with which settings. */
+static void describe_start(const struct broker *broker, char ret_text[static LIMIT_SENTENCE])
+{
+    const struct broker_config *config = &broker->config;
+
+    (void)snprintf(ret_text, LIMIT_SENTENCE,
+                   "version " VERSION ", broker.conf %s%s, administrators %s, auditors %s",
+                   *config->digest ? "SHA-256 " : "missing", config->digest,
+                   config->administrators ? config->administrators : "none",
+                   config->auditors ? config->auditors : "none");
+}
+
 /* Only once the rules have been read: before that there is no broker on the bus either. */
 static int open_doors(struct broker *broker)
 {
     struct moment now = moment_now();
+    char start[LIMIT_SENTENCE];
     struct error error;
 
     if (people_server_open(broker->people, &error) != 0 ||
@@ -198,10 +231,15 @@ static int open_doors(struct broker *broker)
     }
     /* With a full disk or a row that cannot be read the doors still say so, and what needs no
      * record still works; a broker that did not start would let nobody revoke anything. */
-    if (ledger_note(broker->ledger, EVENT_BROKER_STARTED, NULL, &now, &error) != 0)
+    describe_start(broker, start);
+    if (ledger_note(broker->ledger, EVENT_BROKER_STARTED, start, &now, &error) != 0)
         complain(3, "%s", error.text);
+    keeper_start(broker->keeper);
     if (ledger_tick(broker->ledger, &now, &error) != 0)
         complain(3, "%s", error.text);
+    if (sd_event_add_time_relative(broker->event, &broker->unattended, CLOCK_BOOTTIME,
+                                   UNATTENDED_AFTER_USEC, 0, on_unattended, broker) < 0)
+        return -ENOMEM;
     (void)sd_notify(0, "READY=1\nSTATUS=Both doors are open");
     return 0;
 }
@@ -315,10 +353,32 @@ static int add_sources(struct broker *broker)
     return r;
 }
 
+static void complain_of_session(const char *problem)
+{
+    complain(3, "%s", problem);
+}
+
+static int start_keeper(struct broker *broker)
+{
+    struct keeper_settings settings = {.event = broker->event,
+                                       .ledger = broker->ledger,
+                                       .bus = people_server_connection(broker->people),
+                                       .kept = broker->kept,
+                                       .cgroups = CGROUP_ROOT,
+                                       .devices = "/dev",
+                                       .now = moment_now,
+                                       .complain = complain_of_session};
+
+    return keeper_new(&settings, &broker->keeper);
+}
+
 static int start(struct broker *broker)
 {
     struct error error;
-    int r = sd_event_new(&broker->event);
+    int r = fdstore_open(&broker->kept);
+
+    if (r >= 0)
+        r = sd_event_new(&broker->event);
 
     if (r >= 0)
         r = sd_event_set_watchdog(broker->event, true);
@@ -330,9 +390,13 @@ static int start(struct broker *broker)
         r = names_new(broker->event, SELF, &broker->names);
     if (r >= 0)
         r = start_ledger(broker);
+    if (r >= 0)
+        r = replay_new(broker->event, broker->ledger, broker->journal, &broker->replay);
     if (r >= 0 && broker->config.tell_terminals)
         r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
                           &broker->terminals);
+    if (r >= 0)
+        r = accounts_new(broker->event, broker->ledger, broker->names, &broker->accounts);
     if (r >= 0)
         r = add_sources(broker);
     if (r < 0)
@@ -351,6 +415,10 @@ static int start(struct broker *broker)
         complain(3, "%s", error.text);
         return -EIO;
     }
+    r = start_keeper(broker);
+    if (r < 0)
+        return r;
+    broker->bus.keeper = broker->keeper;
     return start_reload(broker);
 }
 
@@ -362,8 +430,14 @@ static void stop(struct broker *broker)
     (void)sd_notify(0, "STOPPING=1");
     if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, NULL, &now, &error) != 0)
         complain(3, "%s", error.text);
+    if (broker->replay)
+        replay_finish(broker->replay);
+    replay_free(broker->replay);
     reload_free(broker->reload);
+    accounts_free(broker->accounts);
+    sd_event_source_disable_unref(broker->unattended);
     gate_server_free(broker->gate);
+    keeper_free(broker->keeper);
     people_server_free(broker->people);
     for (size_t i = 0; i < 3; i++)
         sd_event_source_disable_unref(broker->signals[i]);
@@ -372,6 +446,7 @@ static void stop(struct broker *broker)
     waiters_free(broker->waiters);
     terminals_free(broker->terminals);
     names_free(broker->names);
+    fdstore_free(broker->kept);
     ledger_free(broker->ledger);
     store_free(broker->store);
     journal_free(broker->journal);

@@ -26,14 +26,16 @@ _checkoutctl()
         [approve]='--for --start --reason --yes'
         [deny]='--reason'
         [cancel]=''
-        [checkin]=''
+        [checkin]='--yes'
         [revoke]='--reason'
         [extend]='--for --reason --wait'
         [grant]='--reason --ticket --for --start --door --to --wait'
+        [sessions]='--all --person --account'
         [watch]=''
         [explain]='--person --account --door --from --at'
         [policy]=''
         [reload]=''
+        [doctor]='--root'
     )
 
     local command='' word i positional=0
@@ -57,6 +59,9 @@ _checkoutctl()
     case $prev in
         --person | --account | --approver | --to)
             COMPREPLY=($(compgen -u -- "$cur"))
+            return ;;
+        --root)
+            COMPREPLY=($(compgen -d -- "$cur"))
             return ;;
         --door)
             COMPREPLY=($(compgen -W 'sudo su ssh login' -- "$cur"))

@@ -92,7 +92,7 @@ mkdir -p "$RESULTS"
 find "$RESULTS" -mindepth 1 -delete
 echo "seed $seed"
 
-sections=(build machine tests trees)
+sections=(build machine tests package trees ${long:+long})
 if [ "$(id -u)" = 0 ]; then
     prepare_packages "${sections[@]}" || exit 1
 fi
@@ -153,6 +153,18 @@ lane_hosts() {
         hosts "$release"
     done
 }
+# The package as built here, on hosts of both releases.
+lane_package() {
+    check package 900 "$SOURCE/packaging/build-deb" "$SOURCE/build/deb" || return
+    check lintian 300 lintian --allow-root --display-info --pedantic \
+        --fail-on error,warning,info,pedantic "$SOURCE"/build/deb/*.changes
+    for release in "${releases[@]}"; do
+        step "package-$release" $((long ? 3600 : 900)) "$PYTHON" -m pytest \
+            -c "$SOURCE/tests/pytest.ini" --junit-xml="$RESULTS/package-$release.xml" \
+            --seed="$seed" ${long:+--long} --deb="$SOURCE/build/deb" --release="$release" \
+            "$SOURCE/tests/e2e/packages"
+    done
+}
 lane_four() {
     CC=clang check build-clang 900 bash -c ". '$SOURCE/tests/host/prepare'; SOURCE='$SOURCE'
         prepare_build fuzz ${options[*]} ${sanitize[*]} -Dfuzz=true -Dwerror=true"
@@ -171,6 +183,7 @@ if [ "$plain$sanitized" = 00 ]; then
     lane_three & lanes+=($!)
     lane_four & lanes+=($!)
     lane_hosts & lanes+=($!)
+    lane_package & lanes+=($!)
     wait "${lanes[@]}"
     # Alone, so that it measures the door and not the other tests.
     if [ -n "$long" ]; then

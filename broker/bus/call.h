@@ -13,6 +13,7 @@
 #include "error.h"
 #include "interface.h"
 #include "names/names.h"
+#include "session/keeper.h"
 #include "sink/waiters.h"
 
 LIST_HEAD(call_list, call);
@@ -45,6 +46,7 @@ struct bus {
      */
     int (*local_user)(const char *name, uid_t uid, struct identity *ret_user);
     struct waiters *waiters;
+    struct keeper *keeper; /* NULL: sessions are recorded and nothing else */
     struct call_list calls;
     struct call_counts counts;
     struct known_caller known[KNOWN_CALLERS]; /* the latest who shares the place */

@@ -70,14 +70,33 @@ int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login
         .reason = known(dict.reason),
         .ticket = known(dict.ticket),
         .reason_source = known(dict.reason_source),
+        .authinfo = known(dict.authinfo),
         .pid = dict.pid,
         .ruid = dict.has & GATE1_LOGIN_HAS_RUID ? dict.ruid : UID_UNSET,
         .loginuid = dict.has & GATE1_LOGIN_HAS_LOGINUID ? dict.loginuid : LOGINUID_UNSET,
         .audit_session = dict.audit_session,
         .wait_seconds = dict.wait_seconds,
+        .unit = known(dict.unit),
+        .cgroup = known(dict.cgroup),
+        .parent_cgroup = known(dict.parent_cgroup),
     };
     if (ret_id)
         *ret_id = id;
+    return 0;
+}
+
+int decode_kill_handle(DBusMessage *message, int *ret_kill, struct error *error)
+{
+    struct gate1_login dict = GATE1_LOGIN_INIT;
+    DBusMessageIter iter;
+    int r;
+
+    dbus_message_iter_init(message, &iter);
+    r = dict_read(&iter, &gate1_login_schema, &dict, error);
+    if (r != 0)
+        return r;
+    *ret_kill = TAKE_FD(dict.cgroup_kill);
+    dict_release(&gate1_login_schema, &dict);
     return 0;
 }
 
@@ -405,5 +424,31 @@ int decode_list(DBusMessage *message, struct list_request *ret_request, struct e
         .mine = dict.mine,
         .decidable = dict.decidable,
     };
+    return 0;
+}
+
+int decode_sessions(DBusMessage *message, struct session_filter *ret_filter, struct error *error)
+{
+    struct broker1_session_filter dict = BROKER1_SESSION_FILTER_INIT;
+    DBusMessageIter iter;
+    int r;
+
+    dbus_message_iter_init(message, &iter);
+    r = dict_read(&iter, &broker1_session_filter_schema, &dict, error);
+    if (r == 0)
+        r = check_number("id", dict.has & BROKER1_SESSION_FILTER_HAS_ID, dict.id, INT64_MAX, error);
+    if (r == 0)
+        r = check_number("limit", dict.has & BROKER1_SESSION_FILTER_HAS_LIMIT, dict.limit,
+                         LIMIT_LIST_ROWS, error);
+    if (r != 0)
+        return r;
+    *ret_filter = (struct session_filter){.person = known(dict.person),
+                                          .account = known(dict.account),
+                                          .checkout_id = dict.id,
+                                          .since = dict.since,
+                                          .until = dict.until,
+                                          .open = dict.open,
+                                          .after = dict.after,
+                                          .limit = dict.limit ? dict.limit : LIMIT_LIST_DEFAULT};
     return 0;
 }

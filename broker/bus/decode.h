@@ -13,6 +13,9 @@
 int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login,
                  struct error *error);
 
+/* What comes with a login to end its session by; -1: nothing. The caller closes it. */
+int decode_kill_handle(DBusMessage *message, int *ret_kill, struct error *error);
+
 int decode_request(DBusMessage *message, struct request *ret_request, struct error *error);
 /* The person and the request that Grant makes for them. */
 int decode_grant(DBusMessage *message, const char **ret_person, struct request *ret_request,
@@ -35,3 +38,4 @@ int decode_rows(DBusMessage *message, enum trail_table *ret_table, uint64_t *ret
 int decode_digest(DBusMessage *message, const char **ret_digest, struct error *error);
 
 int decode_list(DBusMessage *message, struct list_request *ret_request, struct error *error);
+int decode_sessions(DBusMessage *message, struct session_filter *ret_filter, struct error *error);

@@ -38,11 +38,41 @@ static struct broker1_session session_dict(const struct session *session)
         .tty = session->tty,
         .rhost = session->rhost,
         .pid = session->pid,
+        .unit = session->unit,
+        .cgroup = session->cgroup,
+        .audit_session = session->audit_session,
+        .inside = session->inside,
         .opened = session->opened,
         .closed = session->closed,
+        .how = session->how,
+        .number = session->number,
         .has = BROKER1_SESSION_HAS_ID | BROKER1_SESSION_HAS_PID | BROKER1_SESSION_HAS_OPENED |
-               (session->closed ? BROKER1_SESSION_HAS_CLOSED : 0),
+               (session->closed ? BROKER1_SESSION_HAS_CLOSED : 0) |
+               (session->number ? BROKER1_SESSION_HAS_NUMBER : 0) |
+               (session->audit_session && session->audit_session != LOGINUID_UNSET
+                    ? BROKER1_SESSION_HAS_AUDIT_SESSION
+                    : 0),
     };
+}
+
+int encode_sessions(DBusMessage *reply, const struct sessions *sessions)
+{
+    DBusMessageIter iter, array;
+    int r = 0;
+
+    dbus_message_iter_init_append(reply, &iter);
+    if (!dbus_message_iter_open_container(&iter, DBUS_TYPE_ARRAY, "a{sv}", &array))
+        return -ENOMEM;
+    for (size_t i = 0; i < sessions->count && r == 0; i++) {
+        struct broker1_session dict = session_dict(sessions->items[i]);
+
+        r = dict_write(&array, &broker1_session_schema, &dict);
+    }
+    if (r < 0) {
+        dbus_message_iter_abandon_container(&iter, &array);
+        return r;
+    }
+    return dbus_message_iter_close_container(&iter, &array) ? 0 : -ENOMEM;
 }
 
 int encode_checkout(DBusMessageIter *iter, const struct checkout *checkout,

@@ -11,5 +11,8 @@
 int encode_checkout(DBusMessageIter *iter, const struct checkout *checkout,
                     struct session *const *sessions, size_t n_sessions);
 
+/* Appends sessions as aa{sv}. 0, -ENOMEM or -EINVAL. */
+int encode_sessions(DBusMessage *reply, const struct sessions *sessions);
+
 /* Appends a page of audit records, or of rows, as aa{sv}. 0, -ENOMEM or -EINVAL. */
 int encode_trail(DBusMessage *reply, const struct trail *trail, bool rows);

@@ -8,6 +8,8 @@
 #include "bus/decode.h"
 #include "bus/loop.h"
 #include "gate1.h"
+#include "session/handover.h"
+#include "session/proc.h"
 #include "text.h"
 
 /* A file descriptor for each, and so many for everything else: ledger, buses, look-ups, kill
@@ -158,6 +160,16 @@ int gate_server_new(struct bus *bus, const char *address, struct gate_server **r
     return 0;
 }
 
+bool gate_server_waits_for(const struct gate_server *server, uint64_t id)
+{
+    const struct peer *peer;
+
+    LIST_FOREACH(peer, &server->peers, link)
+    if (peer->waits_for == id)
+        return true;
+    return false;
+}
+
 struct gate_server *gate_server_free(struct gate_server *server)
 {
     if (!server)
@@ -193,6 +205,14 @@ static enum call_progress reply_verdict(struct call *call, const struct login *l
                       &latest, DBUS_TYPE_BOOLEAN, &terminate, DBUS_TYPE_INVALID);
 }
 
+/* It tells a process from those that had its number before. 0: it cannot be read. */
+static uint64_t start_time_of(uint32_t pid)
+{
+    struct proc_stat stat;
+
+    return proc_stat_read(pid, &stat) == 0 ? stat.start_time : 0;
+}
+
 typedef int (*door_question)(struct ledger *ledger, const struct login *login,
                              struct roster *roster, const struct moment *now,
                              struct verdict *ret_verdict);
@@ -206,6 +226,7 @@ static enum call_progress ask(struct call *call, door_question question)
 
     if (decode_login(call->message, NULL, &login, &error) != 0)
         return call_reply_error(call, &error);
+    login.start_time = start_time_of(login.pid);
     if (question(call->bus->ledger, &login, &call->roster, &now, &verdict) == -EAGAIN)
         return CALL_NEEDS_PEOPLE;
     return reply_verdict(call, &login, &verdict, question == ledger_prepare_session);
@@ -223,7 +244,27 @@ static enum call_progress prepare_step(struct call *call)
 
 static enum call_progress open_step(struct call *call)
 {
-    return ask(call, ledger_open_session);
+    CLEANUP_CLOSE int kill = -1;
+    struct moment now = moment_now();
+    struct error error, misplaced;
+    struct verdict verdict;
+    struct login login;
+
+    if (decode_login(call->message, NULL, &login, &error) != 0 ||
+        decode_kill_handle(call->message, &kill, &error) != 0)
+        return call_reply_error(call, &error);
+    login.start_time = start_time_of(login.pid);
+    if (login.unit || login.cgroup || kill >= 0) {
+        struct handover handover = {login.unit, login.cgroup, login.pid, kill};
+
+        if (handover_check(&handover, CGROUP_ROOT, &misplaced) != 0)
+            login.misplaced = misplaced.text;
+    }
+    if (ledger_open_session(call->bus->ledger, &login, &call->roster, &now, &verdict) == -EAGAIN)
+        return CALL_NEEDS_PEOPLE;
+    if (call->bus->keeper && verdict.session[0] && kill >= 0)
+        keeper_adopt(call->bus->keeper, verdict.session, TAKE_FD(kill));
+    return reply_verdict(call, &login, &verdict, false);
 }
 
 static void on_woken(bool timed_out, void *userdata)

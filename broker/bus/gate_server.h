@@ -12,5 +12,8 @@ struct gate_server;
 int gate_server_new(struct bus *bus, const char *address, struct gate_server **ret_server,
                     struct error *error);
 
+/* Does a login that is connected now wait for that request? */
+bool gate_server_waits_for(const struct gate_server *server, uint64_t id);
+
 /* Closes the doors' connections; those that wait will come back. Accepts NULL, returns NULL. */
 struct gate_server *gate_server_free(struct gate_server *server);

@@ -5,11 +5,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "cli/arguments.h"
 #include "cli/candidates.h"
+#include "cli/persons_check.h"
+#include "cli/policy_check.h"
 #include "cli/value.h"
 #include "policy/config.h"
 #include "policy/policy_lint.h"
@@ -17,33 +20,25 @@
 #include "policy/quorum.h"
 
 struct check {
-    struct output *output;
-    size_t findings;
+    policy_check_finding report;
+    void *userdata;
+    int error; /* the first one, negative */
 };
 
-/* A finding about a policy, or without one about [managers]. */
-static void report_at(struct check *check, const char *policy, const char *file, unsigned line,
-                      const char *sentence)
-{
-    CLEANUP_JSON json_t *finding = NULL;
+struct persons_report {
+    struct check *check;
+    const char *file;
+};
 
-    check->findings++;
-    if (!check->output->json) {
-        output_line(check->output, stdout, "%s:%u: [%s%s] %s", file ? file : "?", line,
-                    policy ? "policy " : "managers", policy ? policy : "", sentence);
-        return;
-    }
-    finding = json_pack("{s:s?, s:s?, s:i, s:s}", "policy", policy, "file", file, "line", (int)line,
-                        "finding", sentence);
-    if (finding)
-        output_json(check->output, stdout, finding);
-    else
-        check->output->error = ENOMEM;
+static void report_at(struct check *check, const char *policy, const char *where, const char *file,
+                      unsigned line, const char *sentence)
+{
+    check->report(policy, where, file, line, sentence, check->userdata);
 }
 
 static void report(const struct policy *policy, const char *sentence, void *userdata)
 {
-    report_at(userdata, policy->name, policy->file, policy->line, sentence);
+    report_at(userdata, policy->name, "[policy ", policy->file, policy->line, sentence);
 }
 
 static void find(struct check *check, const struct policy *policy, const char *format, ...)
@@ -60,26 +55,10 @@ static void find(struct check *check, const struct policy *policy, const char *f
     va_end(arguments);
     if (length < 0) {
         sentence = NULL;
-        check->output->error = ENOMEM;
+        check->error = -ENOMEM;
         return;
     }
     report(policy, sentence, check);
-}
-
-/* What came of looking up a name: errno of a look-up that found nothing. getpwnam(3) lists what
- * systems leave in it where there simply is no such name. */
-static const char *why_unknown(int error)
-{
-    switch (error) {
-    case 0:
-    case ENOENT:
-    case ESRCH:
-    case EBADF:
-    case EPERM:
-        return "does not exist on this host";
-    default:
-        return "could not be looked up";
-    }
 }
 
 /* Fills in the uids too, by which policies match. */
@@ -94,7 +73,7 @@ static void check_accounts(struct check *check, struct policy *policy)
         errno = 0;
         user = getpwnam(account->name);
         if (!user) {
-            find(check, policy, "the account %s %s", account->name, why_unknown(errno));
+            find(check, policy, "the account %s %s", account->name, check_why_unknown(errno));
             continue;
         }
         account->uid = user->pw_uid;
@@ -113,7 +92,7 @@ static void check_principals(struct check *check, const struct policy *policy, c
         errno = 0;
         if (principal->is_group ? !getgrnam(principal->name) : !getpwnam(principal->name))
             find(check, policy, "%s: %s %s %s", key, principal->is_group ? "the group" : "the user",
-                 principal->name, why_unknown(errno));
+                 principal->name, check_why_unknown(errno));
     }
 }
 
@@ -130,7 +109,7 @@ static void check_manager(const struct policy_manager *manager, void *userdata)
         user = getpwnam(names[i]);
         if (!user)
             (void)snprintf(sentence, sizeof(sentence), "%s: the user %s %s", manager->person,
-                           names[i], why_unknown(errno));
+                           names[i], check_why_unknown(errno));
         else if (i == 1 && user->pw_uid == 0)
             (void)snprintf(sentence, sizeof(sentence),
                            "%s: the manager is root, whose approvals are refused: approvers are "
@@ -138,7 +117,7 @@ static void check_manager(const struct policy_manager *manager, void *userdata)
                            manager->person);
         else
             continue;
-        report_at(check, NULL, manager->file, manager->line, sentence);
+        report_at(check, NULL, "[managers] ", manager->file, manager->line, sentence);
     }
 }
 
@@ -201,6 +180,13 @@ static int check_quorum(struct check *check, const struct policy *policy)
     return r;
 }
 
+static void report_line(const struct person_line *line, const char *sentence, void *userdata)
+{
+    struct persons_report *to = userdata;
+
+    report_at(to->check, NULL, "", to->file, line->line, sentence);
+}
+
 static int check_set(struct check *check, struct policy_set *set)
 {
     int r = 0;
@@ -215,13 +201,52 @@ static int check_set(struct check *check, struct policy_set *set)
         r = check_quorum(check, policy);
     }
     policy_managers_each(set, check_manager, check);
-    return r == 0 ? policy_lint(set, report, check) : r;
+    if (set->persons) {
+        struct persons_report to = {check, set->persons->file};
+
+        persons_check(set, (uint64_t)time(NULL), report_line, &to);
+    }
+    if (r == 0)
+        r = policy_lint(set, report, check);
+    return r < 0 ? r : check->error;
+}
+
+int policy_check(struct policy_set *set, policy_check_finding report_finding, void *userdata)
+{
+    struct check check = {.report = report_finding, .userdata = userdata};
+
+    return check_set(&check, set);
+}
+
+struct printing {
+    struct output *output;
+    size_t findings;
+};
+
+static void print_finding(const char *policy, const char *where, const char *file, unsigned line,
+                          const char *sentence, void *userdata)
+{
+    struct printing *printing = userdata;
+    CLEANUP_JSON json_t *finding = NULL;
+
+    printing->findings++;
+    if (!printing->output->json) {
+        output_line(printing->output, stdout, "%s:%u: %s%s%s%s", file ? file : "?", line, where,
+                    policy ? policy : "", policy ? "] " : "", sentence);
+        return;
+    }
+    finding = json_pack("{s:s?, s:s?, s:i, s:s}", "policy", policy, "file", file, "line", (int)line,
+                        "finding", sentence);
+    if (finding)
+        output_json(printing->output, stdout, finding);
+    else
+        printing->output->error = ENOMEM;
 }
 
 int command_policy(struct cli *cli, int argc, char **argv)
 {
     CLEANUP_POLICY_SET struct policy_set *set = NULL;
-    struct check check = {.output = &cli->output};
+    struct printing printing = {.output = &cli->output};
     const char *directory = CONFIG_POLICY_DIR;
     struct failure failure;
     struct error error;
@@ -242,13 +267,13 @@ int command_policy(struct cli *cli, int argc, char **argv)
         failure_set(&failure, EXIT_REFUSED, error_short_name(error.code), "%s", error.text);
         return output_failure(&cli->output, &failure, 0);
     }
-    if (check_set(&check, set) < 0) {
+    if (policy_check(set, print_finding, &printing) < 0) {
         failure_no_memory(&failure);
         return output_failure(&cli->output, &failure, 0);
     }
     if (!cli->output.json)
         output_line(&cli->output, stderr, "%zu %s, %zu %s", set->n_policies,
-                    set->n_policies == 1 ? "policy" : "policies", check.findings,
-                    check.findings == 1 ? "finding" : "findings");
-    return check.findings > 0 ? EXIT_REFUSED : EXIT_DONE;
+                    set->n_policies == 1 ? "policy" : "policies", printing.findings,
+                    printing.findings == 1 ? "finding" : "findings");
+    return printing.findings > 0 ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -41,6 +41,30 @@ void hash_format(const unsigned char hash[HASH_SIZE], char ret_text[static HASH_
     ret_text[HASH_SIZE * 2] = '\0';
 }
 
+static int digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+int hash_parse(const char *text, unsigned char ret_hash[HASH_SIZE])
+{
+    unsigned char hash[HASH_SIZE];
+
+    if (strlen(text) != (size_t)2 * HASH_SIZE)
+        return -EINVAL;
+    for (size_t i = 0; i < HASH_SIZE; i++) {
+        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return -EINVAL;
+        hash[i] = (unsigned char)(high << 4 | low);
+    }
+    memcpy(ret_hash, hash, HASH_SIZE);
+    return 0;
+}
+
 int canonical_add_text(json_t *object, const char *key, const char *value)
 {
     if (!value || !*value)

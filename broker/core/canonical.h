@@ -21,6 +21,9 @@ int canonical_hash(const unsigned char previous[HASH_SIZE], const char *text,
 /* 64 hexadecimal digits and a NUL. */
 void hash_format(const unsigned char hash[HASH_SIZE], char ret_text[static HASH_SIZE * 2 + 1]);
 
+/* The hash of that text, which must be nothing but its digits in lower case. 0 or -EINVAL. */
+int hash_parse(const char *text, unsigned char ret_hash[HASH_SIZE]);
+
 /* Adds a member: a string unless it is NULL or empty, an integer unless it is 0 where optional.
  * Returns 0 or -ENOMEM (also for a string that is not UTF-8). */
 int canonical_add_text(json_t *object, const char *key, const char *value);

@@ -80,7 +80,8 @@ struct checkout {
      * policy. */
     char *door, *service, *tty, *rhost, *command;
     char *reason, *reason_source, *ticket, *to;
-    bool waiting; /* filed by a login that waits for it: gone with the last waiter */
+    bool waiting;         /* filed by a login that waits for it: gone with the last waiter */
+    uint64_t waits_until; /* so long, by the wall clock; 0: unknown, or none */
 
     char *policy;                        /* name of the policy that decided at filing */
     char policy_digest[DIGEST_TEXT_MAX]; /* of the whole policy text at filing */

@@ -4,6 +4,9 @@
 
 #include "ledger/door_internal.h"
 
+/* Pending requests that are looked at in one go. */
+#define UNATTENDED_BATCH 200
+
 /* ---- the check-outs that are there ---- */
 
 /* sudo -l and -v: sudo itself sets the command to these words (sudo(8), SUDO_COMMAND). At other
@@ -200,6 +203,19 @@ static int say_how_to_request(const struct ledger *ledger, const struct entrance
                        policy->ticket == NEED_REQUIRED ? " --ticket NUMBER" : "");
 }
 
+/* Of a key's owner it says nothing: before the session sshd still has its own, of whoever started
+ * it, and then the shared account's (pam_loginuid(8)), with which nobody is to decide about this.
+ */
+static uint32_t loginuid_of(const struct login *login, const struct entrance *entrance)
+{
+    return entrance->name == entrance->owner ? entrance->account->uid : login->loginuid;
+}
+
+static bool asks_at_prompt(const struct login *login)
+{
+    return login->reason_source && strcmp(login->reason_source, "prompt") == 0;
+}
+
 static int file(struct ledger *ledger, const struct login *login, const struct entrance *entrance,
                 struct roster *roster, const struct moment *now, struct verdict *verdict)
 {
@@ -208,18 +224,23 @@ static int file(struct ledger *ledger, const struct login *login, const struct e
     struct error error = {0};
     struct draft draft = {.person = entrance->person,
                           .account = entrance->account,
-                          .person_loginuid = login->loginuid,
+                          .person_loginuid = loginuid_of(login, entrance),
                           .policy = entrance->policy,
                           .login = login,
                           .reason = login->reason,
                           .ticket = login->ticket,
-                          .reason_source = login->reason_source,
+                          .reason_source =
+                              login->reason || login->ticket ? login->reason_source : NULL,
                           .door = login->door,
                           .waiting = login->wait_seconds > 0};
     uint64_t seconds;
     int r =
         policy_check_request(entrance->policy, login->reason, login->ticket, 0, &seconds, &error);
 
+    if (r != 0 && asks_at_prompt(login))
+        return verdict_say(verdict,
+                           login->reason || login->ticket ? VERDICT_REFUSED : VERDICT_INCOMPLETE,
+                           "%s", error.text);
     if (r != 0)
         return say_how_to_request(ledger, entrance, &error, login, now, verdict);
     r = request_file(ledger, &draft, roster, now, &checkout, &error);
@@ -353,19 +374,55 @@ int ledger_resume(struct ledger *ledger, uint64_t id, const struct login *login,
     return 0;
 }
 
+static int abandon(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
+                   struct error *error)
+{
+    struct change change = {.kind = EVENT_CANCELLED,
+                            .life = LIFE_CANCELLED,
+                            .checkout = checkout,
+                            .reason = "the login that waited for it has gone"};
+
+    if (checkout->state != STATE_PENDING || !checkout->waiting)
+        return 0;
+    return ledger_commit(ledger, &change, 1, now, error);
+}
+
 int ledger_abandon(struct ledger *ledger, uint64_t id, const struct moment *now,
                    struct error *error)
 {
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
-    struct change change = {.kind = EVENT_CANCELLED,
-                            .life = LIFE_CANCELLED,
-                            .reason = "the login that waited for it has gone"};
     int r;
 
     let_time_pass(ledger, now);
     r = ledger_load(ledger, id, &checkout, error);
-    if (r != 0 || checkout->state != STATE_PENDING || !checkout->waiting)
-        return r;
-    change.checkout = checkout;
-    return ledger_commit(ledger, &change, 1, now, error);
+    return r == 0 ? abandon(ledger, checkout, now, error) : r;
+}
+
+int ledger_abandon_unattended(struct ledger *ledger, is_waited_for waited, void *userdata,
+                              const struct moment *now, struct error *error)
+{
+    struct checkout_filter filter = {.states = 1u << STATE_PENDING,
+                                     .person_uid = UID_UNSET,
+                                     .seen_by = UID_UNSET,
+                                     .limit = UNATTENDED_BATCH};
+    size_t count;
+
+    let_time_pass(ledger, now);
+    do {
+        CLEANUP_CHECKOUTS struct checkouts pending = {0};
+        int r = ledger_storage_error(ledger, store_list(ledger->store, &filter, &pending), error);
+
+        for (size_t i = 0; i < pending.count && r == 0; i++) {
+            struct checkout *checkout = pending.items[i];
+
+            filter.after = checkout->id;
+            /* Whose wait has run out may have gone in peace: the request stays for them. */
+            if (now->wall < checkout->waits_until && !waited(checkout->id, userdata))
+                r = abandon(ledger, checkout, now, error);
+        }
+        if (r != 0)
+            return r;
+        count = pending.count;
+    } while (count == UNATTENDED_BATCH);
+    return 0;
 }

@@ -148,10 +148,13 @@ int ledger_extend(struct ledger *ledger, uint64_t id, uint64_t seconds, const ch
         r = ledger_load(ledger, id, &checkout, error);
     if (r != 0)
         return r;
-    if (checkout->person_uid != caller->uid)
-        return error_set(error, ERROR_NOT_PERMITTED,
-                         "check-out %llu is not yours: only its holder can ask for more time",
-                         (unsigned long long)id);
+    if (checkout->person_uid != caller->uid) {
+        error_set(error, ERROR_NOT_PERMITTED,
+                  "check-out %llu is not yours: only its holder can ask for more time",
+                  (unsigned long long)id);
+        return attempt_refused(
+            ledger, &(struct attempt){"extend", caller, person, checkout, NULL, NULL}, now, error);
+    }
     r = request_check_caller(caller, error);
     if (r == 0)
         r = check_extendable(checkout, now, error);

@@ -46,6 +46,7 @@ struct ledger *ledger_free(struct ledger *ledger)
     free(ledger->machine_id);
     free(ledger->administrators);
     free(ledger->auditors);
+    refusals_clear(ledger);
     free(ledger);
     return NULL;
 }
@@ -197,13 +198,13 @@ static void tell(struct ledger *ledger, const struct change *change, const struc
         .term = change->decision ? change->decision->term : NULL,
         .session = session,
         .person = session    ? session->person
-                  : login    ? login->person
                   : checkout ? checkout->person
-                             : NULL,
+                  : login    ? login->person
+                             : change->person,
         .account = session    ? session->account
                    : login    ? login->account
                    : checkout ? checkout->account
-                              : NULL,
+                              : change->account,
         .door = session    ? session->door
                 : login    ? door_name(login->door)
                 : checkout ? checkout->door
@@ -254,6 +255,8 @@ static int commit_once(struct ledger *ledger, const struct change *changes, size
     }
     if (r == 0)
         r = store_raise_clock(ledger->store, now->wall);
+    if (r == 0)
+        r = store_raise_journal_mark(ledger->store, ledger->journal_mark);
     if (r == 0)
         r = store_commit(ledger->store);
     if (r < 0) {
@@ -315,181 +318,12 @@ int ledger_commit(struct ledger *ledger, const struct change *changes, size_t co
     return r;
 }
 
-/* ---- policies ---- */
-
-int ledger_load_policies(struct ledger *ledger, struct policy_set *set, const struct moment *now,
-                         struct error *error)
-{
-    struct change change = {
-        .kind = EVENT_POLICY_LOADED, .life = LIFE_EVENT_COUNT, .policy_digest = set->digest};
-    const char *text = set->text ? set->text : "";
-    int r = store_put_policy(ledger->store, set->digest, now->wall, text);
-
-    if (r < 0 && store_give_room(ledger->store))
-        r = store_put_policy(ledger->store, set->digest, now->wall, text);
-    if (r < 0)
-        return ledger_storage_error(ledger, r, error);
-    r = ledger_commit(ledger, &change, 1, now, error);
-    if (r != 0)
-        return r;
-    policy_set_free(ledger->policies);
-    ledger->policies = set;
-    free(ledger->policy_problem);
-    ledger->policy_problem = NULL;
-    return 0;
-}
-
-int ledger_reject_policies(struct ledger *ledger, const char *problem, const struct moment *now,
-                           struct error *error)
-{
-    struct change change = {
-        .kind = EVENT_POLICY_REJECTED, .life = LIFE_EVENT_COUNT, .reason = problem};
-    char *copy = strdup(problem);
-
-    if (copy) {
-        free(ledger->policy_problem);
-        ledger->policy_problem = copy;
-    }
-    return ledger_commit(ledger, &change, 1, now, error);
-}
-
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
                 const struct moment *now, struct error *error)
 {
     struct change change = {.kind = kind, .life = LIFE_EVENT_COUNT, .reason = reason};
 
+    if (kind == EVENT_BROKER_STOPPED)
+        refusals_settle(ledger, true, now);
     return ledger_commit(ledger, &change, 1, now, error);
-}
-
-/* ---- windows and time ---- */
-
-/* The boot clock's reading when the wall clock, left alone, will be at that time. */
-static uint64_t boot_at(uint64_t wall, const struct moment *now)
-{
-    return now->boot + (wall > now->wall ? wall - now->wall : 0);
-}
-
-void checkout_open_window(struct checkout *checkout, uint64_t start, const struct moment *now)
-{
-    checkout->start = start;
-    checkout->end = start + checkout_granted_seconds(checkout);
-    checkout->end_boot = boot_at(checkout->end, now);
-    memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
-}
-
-void checkout_approve(struct checkout *checkout, const struct policy *policy,
-                      const struct moment *now)
-{
-    checkout->approved_at = now->wall;
-    memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
-    for (size_t i = 0; i < checkout->n_decisions; i++)
-        if (checkout->decisions[i].start > checkout->start_at)
-            checkout->start_at = checkout->decisions[i].start;
-    if (policy->clock == CLOCK_STARTS_AT_FIRST_USE) {
-        uint64_t from = checkout->start_at > now->wall ? checkout->start_at : now->wall;
-
-        checkout->use_by = from + policy->use_within;
-        checkout->end_boot = boot_at(checkout->use_by, now);
-    }
-}
-
-bool checkout_starts_now(const struct checkout *checkout, const struct moment *now)
-{
-    return !checkout->use_by && checkout->start_at <= now->wall;
-}
-
-/* A check-out that outlives a reboot gets its boot-clock end anew, unless the clock cannot be
- * trusted. */
-static int carry_over(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
-                      struct error *error)
-{
-    struct change change = {.kind = EVENT_CARRIED_OVER, .life = LIFE_CARRIED, .checkout = checkout};
-
-    if (checkout->start)
-        checkout->end_boot = boot_at(checkout->end, now);
-    else if (checkout->use_by)
-        checkout->end_boot = boot_at(checkout->use_by, now);
-    memcpy(checkout->boot_id, now->boot_id, sizeof(checkout->boot_id));
-    return ledger_commit(ledger, &change, 1, now, error);
-}
-
-static int expire(struct ledger *ledger, struct checkout *checkout, const char *reason,
-                  const struct moment *now, struct error *error)
-{
-    struct change change = {
-        .kind = EVENT_EXPIRED, .life = LIFE_EXPIRED, .checkout = checkout, .reason = reason};
-
-    return ledger_commit(ledger, &change, 1, now, error);
-}
-
-/* What time does to one that is due. */
-static int age(struct ledger *ledger, struct checkout *checkout, const struct moment *now,
-               struct error *error)
-{
-    struct change change = {.checkout = checkout};
-
-    if (checkout->state == STATE_PENDING) {
-        change.kind = EVENT_LAPSED;
-        change.life = LIFE_LAPSED;
-        return ledger_commit(ledger, &change, 1, now, error);
-    }
-    if (strcmp(checkout->boot_id, now->boot_id) != 0) {
-        if (!checkout->survive_reboot)
-            return expire(ledger, checkout, "the machine was restarted", now, error);
-        if (now->wall < store_clock(ledger->store))
-            return expire(ledger, checkout, "the clock was set back over a restart", now, error);
-        return carry_over(ledger, checkout, now, error);
-    }
-    if (checkout->state == STATE_ACTIVE)
-        return expire(ledger, checkout, "the time is over", now, error);
-    if (checkout->use_by)
-        return expire(ledger, checkout, "it was not used in time", now, error);
-
-    checkout_open_window(checkout, checkout->start_at ? checkout->start_at : now->wall, now);
-    change.kind = EVENT_STARTED;
-    change.life = LIFE_STARTED;
-    return ledger_commit(ledger, &change, 1, now, error);
-}
-
-int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error)
-{
-    struct error problem;
-    int first = 0; /* what went wrong with one does not keep time from the others */
-
-    /* A later round sees what an earlier one made due: carried over a reboot, started, over
-     * already. */
-    for (int round = 0; round < 3 && first == 0; round++) {
-        CLEANUP_FREE uint64_t *ids = NULL;
-        size_t count = 0;
-        int r = store_due(ledger->store, now, &ids, &count);
-
-        if (r < 0)
-            return ledger_storage_error(ledger, r, error);
-        for (size_t i = 0; i < count; i++) {
-            CLEANUP_CHECKOUT struct checkout *checkout = NULL;
-
-            r = ledger_load(ledger, ids[i], &checkout, &problem);
-            if (r == 0)
-                r = age(ledger, checkout, now, &problem);
-            if (r != 0 && first == 0) {
-                first = r;
-                *error = problem;
-            }
-        }
-        if (count == 0)
-            break;
-    }
-    return first;
-}
-
-int ledger_next_tick(struct ledger *ledger, const struct moment *now, uint64_t *ret_wall,
-                     uint64_t *ret_boot)
-{
-    return store_next_due(ledger->store, now, ret_wall, ret_boot);
-}
-
-int ledger_lapsing(struct ledger *ledger, uint64_t after, uint64_t until,
-                   struct checkouts *ret_checkouts)
-{
-    return store_lapsing(ledger->store, after, until, ret_checkouts);
 }

@@ -40,10 +40,31 @@ int ledger_reject_policies(struct ledger *ledger, const char *problem, const str
 
 const struct policy_set *ledger_policies(const struct ledger *ledger); /* NULL: none was readable */
 
+/* The name service has now said who that account of the policies is. */
+void ledger_learn_account(struct ledger *ledger, const char *name, uid_t uid);
+
 /* Records what concerns the broker itself: that it starts, stops, or that the journal missed
  * something. reason NULL: none. */
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
                 const struct moment *now, struct error *error);
+
+/* ---- what the journal has of it (retell.c) ---- */
+
+/* The last audit record, and the last one that the journal is known to have. */
+uint64_t ledger_head(const struct ledger *ledger);
+uint64_t ledger_journal_mark(const struct ledger *ledger);
+
+/* The journal has everything up to that record: written down with the next change, or now. */
+void ledger_note_journal(struct ledger *ledger, uint64_t seq);
+int ledger_keep_journal_mark(struct ledger *ledger); /* 0 or a negative errno */
+
+/* Takes an event that is told again; false: not now, and none behind it. */
+typedef bool (*event_taker)(const struct event *event, void *userdata);
+
+/* Tells the events of up to `limit` records behind `after` again, as far as the records say what
+ * happened. 0, or a negative errno of the store. */
+int ledger_retell(struct ledger *ledger, uint64_t after, size_t limit, event_taker take,
+                  void *userdata);
 
 /* Lets time do its work: lapses, starts, expiries. */
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error);
@@ -65,6 +86,7 @@ struct login {
     const char *person, *account;
     const char *service, *phase, *tty, *rhost, *command;
     const char *reason, *ticket, *reason_source;
+    const char *authinfo; /* sshd's SSH_AUTH_INFO_0, lines; only of its own service */
     uint32_t pid, ruid, loginuid, audit_session, wait_seconds;
     /* Session phase. The scope that the login lives in by now, and its cgroup; of root, from within
      * what the login came. */
@@ -78,7 +100,8 @@ enum verdict_kind {
     VERDICT_PENDING,
     VERDICT_ALLOW,
     VERDICT_UNMANAGED,
-    VERDICT_EXEMPT
+    VERDICT_EXEMPT,
+    VERDICT_INCOMPLETE /* words are missing that the door can ask for; nothing was filed */
 };
 
 const char *verdict_name(enum verdict_kind kind);
@@ -128,6 +151,8 @@ int ledger_end_session(struct ledger *ledger, const char *name, const char *how,
 
 /* Those that are not closed; 0 or a negative errno. */
 int ledger_open_sessions(struct ledger *ledger, struct sessions *ret_sessions);
+/* All of a check-out, oldest first. */
+int ledger_sessions_of(struct ledger *ledger, uint64_t id, struct sessions *ret_sessions);
 
 /* What the policy of that name says today about the end of its sessions; without it they end. */
 enum policy_on_end ledger_on_end(const struct ledger *ledger, const char *policy,
@@ -141,6 +166,12 @@ int ledger_checkout(struct ledger *ledger, uint64_t id, struct checkout **ret_ch
  * and is still pending. */
 int ledger_abandon(struct ledger *ledger, uint64_t id, const struct moment *now,
                    struct error *error);
+
+/* The same for every such request that should be waited for still, and is not: after a start, for
+ * logins that died while no broker saw it. */
+typedef bool (*is_waited_for)(uint64_t id, void *userdata);
+int ledger_abandon_unattended(struct ledger *ledger, is_waited_for waited, void *userdata,
+                              const struct moment *now, struct error *error);
 
 /* ---- for people (request.c, decision.c, view.c) ---- */
 

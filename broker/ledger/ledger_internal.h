@@ -5,14 +5,21 @@
 
 #include "ledger/ledger.h"
 
-/* Refusals at doors that were recorded lately: the same one is counted, not multiplied. */
+/* Refusals that were recorded lately: the same one is counted, not multiplied. */
 #define REFUSALS_REMEMBERED 1024
 #define REFUSAL_REPEAT_SECONDS 60
 
 struct refusal {
-    uid_t person_uid, account_uid;
+    uid_t uid;            /* who came to a door, or tried to decide */
+    const char *verb;     /* what was tried; NULL: to pass a door */
+    enum error_code code; /* why it was refused, and about which check-out */
+    uint64_t id;
+    uint32_t loginuid;
+    uid_t account_uid; /* at a door */
     unsigned door;
-    uint64_t boot; /* seconds, when it was last recorded; 0: free */
+    char *person, *account; /* at a door, or of a grant; NULL where unknown */
+    char *actor;            /* who tried; NULL at a door */
+    uint64_t boot;          /* seconds, when it was last recorded; 0: free */
     uint64_t repeats;
 };
 
@@ -25,6 +32,8 @@ struct ledger {
     struct policy_set *policies;
     char *policy_problem; /* why the newest policies were not taken; NULL: they were */
     struct refusal refusals[REFUSALS_REMEMBERED];
+    uint64_t repeats;      /* of all refusals, not yet recorded */
+    uint64_t journal_mark; /* the journal has the records up to this one */
 };
 
 struct actor {
@@ -45,6 +54,7 @@ struct change {
     const char *how;                    /* a session ends: SESSION_CLOSED and so on */
     const struct login *login;          /* where it happened at a door; NULL: elsewhere */
     const char *policy, *policy_digest; /* where no check-out says it */
+    const char *person, *account;       /* where neither check-out nor login says it */
     const char *quorum;  /* of an approval: who has filled which terms (quorum_evidence) */
     const char *refusal; /* of a refused decision: the error's name */
     uint64_t repeats;    /* of a refusal: as often since it was last recorded */
@@ -55,11 +65,6 @@ struct change {
  * as before. Returns 0 or an error code. */
 int ledger_commit(struct ledger *ledger, const struct change *changes, size_t count,
                   const struct moment *now, struct error *error);
-
-/* Writes a refusal down; the same one within a minute is only counted. door 0: a decision's. One
- * that cannot be recorded is a refusal all the same. */
-void refusal_record(struct ledger *ledger, struct change *change, uid_t person_uid,
-                    uid_t account_uid, unsigned door, const struct moment *now);
 
 #define LEDGER_CHANGES_MAX 8
 
@@ -100,6 +105,35 @@ int outcome_refuse(struct ledger *ledger, const struct checkout *checkout, const
 /* The same for a request that was approved before it could be cancelled. */
 int outcome_refuse_cancel(struct ledger *ledger, const struct checkout *checkout,
                           const struct moment *now, struct error *error);
+
+/* Somebody tried what they may not: borrowed. */
+struct attempt {
+    const char *verb; /* a literal: "approve" */
+    const struct caller *caller;
+    const struct identity *actor;
+    struct checkout *checkout;    /* NULL: a grant, and then: */
+    const char *person, *account; /* for whom */
+};
+
+/* Writes the attempt down with the error that refused it, and returns that error's code. The same
+ * one within a minute is only counted. One that cannot be recorded is refused all the same. */
+int attempt_refused(struct ledger *ledger, const struct attempt *attempt, const struct moment *now,
+                    const struct error *error);
+
+/* Records the refusals that were only counted, once their minute is over, or all of them. */
+void refusals_settle(struct ledger *ledger, bool all, const struct moment *now);
+void refusals_clear(struct ledger *ledger);
+
+/* May this caller give a decision of that policy about it? 0 or an error code. */
+int decision_check(const struct ledger *ledger, const struct policy *policy,
+                   const struct checkout *checkout, const struct caller *caller,
+                   const struct identity *person, struct error *error);
+
+/* Loads a request that somebody wants to decide about, after time has done its work. */
+int decision_load(struct ledger *ledger, const char *verb, uint64_t id, const struct caller *caller,
+                  struct roster *roster, const struct moment *now,
+                  const struct identity **ret_person, const struct policy **ret_policy,
+                  struct checkout **ret_checkout, struct error *error);
 
 /* Opens the window of an approved check-out at `start`. */
 void checkout_open_window(struct checkout *checkout, uint64_t start, const struct moment *now);

@@ -150,6 +150,8 @@ static struct checkout *checkout_from(const struct ledger *ledger, const struct 
     checkout->ticket = copy_or_null(draft->ticket, &failed);
     checkout->to = copy_or_null(draft->to, &failed);
     checkout->waiting = draft->waiting;
+    if (draft->waiting && draft->login)
+        checkout->waits_until = now->wall + draft->login->wait_seconds;
     checkout->policy = copy_or_null(draft->policy->name, &failed);
     memcpy(checkout->policy_digest, ledger->policies->digest, sizeof(checkout->policy_digest));
     checkout->requested = now->wall;

@@ -7,6 +7,15 @@
 #include "core/scope.h"
 #include "ledger/door_internal.h"
 
+/* Is it the session of such a login? At the ssh door of a shared account a login says no more of
+ * its person than the account; root within a session is not its person. */
+static bool is_of(const struct session *session, const struct login *login)
+{
+    return strcmp(session->account, login->account) == 0 &&
+           (session->inside || strcmp(session->person, login->person) == 0 ||
+            (login->door == DOOR_SSH && strcmp(login->person, login->account) == 0));
+}
+
 /* ---- opening ---- */
 
 /* The open session that this very process has for the same login; NULL: none. */
@@ -21,9 +30,8 @@ static int find_own(struct ledger *ledger, const struct login *login, const stru
         return 0;
     if (r < 0)
         return r;
-    if (!session->inside && (strcmp(session->person, login->person) != 0 ||
-                             strcmp(session->account, login->account) != 0 ||
-                             strcmp(session->door, door_name(login->door)) != 0))
+    if (!session->inside &&
+        (!is_of(session, login) || strcmp(session->door, door_name(login->door)) != 0))
         return 0;
     *ret_session = TAKE_PTR(session);
     return 0;
@@ -33,10 +41,10 @@ static int find_own(struct ledger *ledger, const struct login *login, const stru
  * code. Root can be anywhere, and goes on to scopes of logins. */
 static int check_place(const struct login *login, uint64_t id, bool nested, struct error *error)
 {
-    if (!login->unit && !login->cgroup)
-        return 0;
     if (login->misplaced)
         return error_set(error, ERROR_INVALID_ARGUMENT, "%s", login->misplaced);
+    if (!login->unit && !login->cgroup)
+        return 0;
     if (!login->unit || !login->cgroup || !scope_has_cgroup(login->unit, login->cgroup))
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "the door says that the session is in a scope that cannot be: unit %s, "
@@ -315,8 +323,7 @@ int ledger_close_session(struct ledger *ledger, const struct login *login, const
         return 0;
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    if (session->cgroup || strcmp(session->account, login->account) != 0 ||
-        (!session->inside && strcmp(session->person, login->person) != 0))
+    if (session->cgroup || !is_of(session, login))
         return 0;
     return end(ledger, session, SESSION_CLOSED, NULL, login, now, error);
 }
@@ -324,6 +331,16 @@ int ledger_close_session(struct ledger *ledger, const struct login *login, const
 int ledger_open_sessions(struct ledger *ledger, struct sessions *ret_sessions)
 {
     return store_open_sessions(ledger->store, ret_sessions);
+}
+
+int ledger_sessions_of(struct ledger *ledger, uint64_t id, struct sessions *ret_sessions)
+{
+    struct sessions found = {0};
+    int r = store_sessions_of(ledger->store, id, &found.items, &found.count);
+
+    if (r == 0)
+        *ret_sessions = found;
+    return r;
 }
 
 enum policy_on_end ledger_on_end(const struct ledger *ledger, const char *policy,

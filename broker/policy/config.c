@@ -17,12 +17,14 @@
 #include "policy/config_managers.h"
 #include "policy/config_policy.h"
 #include "policy/config_value.h"
+#include "policy/persons.h"
 #include "text.h"
 
 #define POLICY_FILES_MAX 256
 #define POLICY_NAME_MAX 64
 #define POLICY_SECTION "policy "
 #define SUFFIX ".conf"
+#define PERSONS_NAME "persons"
 
 static int out_of_memory(const char *file, struct error *error)
 {
@@ -93,6 +95,19 @@ static int read_broker_section(const char *file, const struct config_section *se
     return 0;
 }
 
+static int make_digest(const char *text, char ret_digest[static DIGEST_TEXT_MAX])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+
+    if (EVP_Digest(text, strlen(text), digest, &length, EVP_sha256(), NULL) != 1 ||
+        2 * length + 1 != DIGEST_TEXT_MAX)
+        return -EIO;
+    for (unsigned i = 0; i < length; i++)
+        snprintf(ret_digest + 2 * i, 3, "%02x", digest[i]);
+    return 0;
+}
+
 int config_load_broker(const char *file, struct broker_config *ret_config, struct error *error)
 {
     CLEANUP(broker_config_clear) struct broker_config config = {.tell_terminals = true};
@@ -117,6 +132,8 @@ int config_load_broker(const char *file, struct broker_config *ret_config, struc
         if (r != 0)
             return r;
     }
+    if (text && make_digest(text, config.digest) < 0)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: the digest cannot be computed", file);
 
     *ret_config = config;
     config = (struct broker_config){0};
@@ -301,16 +318,45 @@ static int load_file(struct policy_set *set, int directory_fd, const char *direc
     return 0;
 }
 
-static int make_digest(struct policy_set *set)
+/* "/etc/pam-checkout/policy.d" -> "/etc/pam-checkout/persons", for messages. */
+static char *persons_path(const char *directory)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
+    size_t length = strlen(directory);
+    const char *base;
+    char *path = NULL;
+    int r;
 
-    if (EVP_Digest(set->text, strlen(set->text), digest, &length, EVP_sha256(), NULL) != 1 ||
-        2 * length + 1 != sizeof(set->digest))
-        return -EIO;
-    for (unsigned i = 0; i < length; i++)
-        snprintf(set->digest + 2 * i, 3, "%02x", digest[i]);
+    while (length > 1 && directory[length - 1] == '/')
+        length--;
+    base = memrchr(directory, '/', length);
+    base = base ? base + 1 : directory;
+    if (*base == '.' || length == 1)
+        r = asprintf(&path, "%.*s/../" PERSONS_NAME, (int)length, directory);
+    else
+        r = asprintf(&path, "%.*s" PERSONS_NAME, (int)(base - directory), directory);
+    return r < 0 ? NULL : path;
+}
+
+/* The file beside the directory. Its lines are comments in the text of all, which is read again as
+ * policies. */
+static int load_persons(struct policy_set *set, int directory_fd, const char *directory, FILE *all,
+                        struct error *error)
+{
+    CLEANUP_FREE char *file = persons_path(directory);
+    CLEANUP_FREE char *text = NULL;
+    size_t length = 0;
+    int r;
+
+    if (!file)
+        return out_of_memory(directory, error);
+    r = config_file_read(directory_fd, "../" PERSONS_NAME, file, &text, &length, error);
+    if (r == 0 && text)
+        r = persons_parse(file, text, length, &set->persons, error);
+    if (r != 0 || !text)
+        return r;
+    fprintf(all, "# %s\n", file);
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) && rest;)
+        fprintf(all, "#| %s\n", line);
     return 0;
 }
 
@@ -325,6 +371,8 @@ static int load_files(struct policy_set *set, int directory_fd, const char *dire
         return out_of_memory(directory, error);
     for (size_t i = 0; i < names->count && r == 0; i++)
         r = load_file(set, directory_fd, directory, names->items[i], all, error);
+    if (r == 0 && directory_fd >= 0)
+        r = load_persons(set, directory_fd, directory, all, error);
     if (fclose(all) != 0 && r == 0)
         r = out_of_memory(directory, error);
     return r;
@@ -356,7 +404,7 @@ int config_load_policies(const char *directory, struct policy_set **ret_set, str
     r = load_files(set, fd, directory, &names, error);
     if (r != 0)
         return r;
-    if (make_digest(set) < 0)
+    if (make_digest(set->text, set->digest) < 0)
         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: the digest cannot be computed",
                          directory);
     *ret_set = TAKE_PTR(set);

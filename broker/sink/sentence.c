@@ -333,13 +333,14 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
         break;
     case EVENT_DECISION_REFUSED:
         add_value(&line, event->actor ? event->actor : "somebody");
-        add(&line, " may not decide about ");
+        add(&line, " tried what they may not with ");
         add_subject(&line, event, "request", "for");
         add_reason(&line, event);
         break;
     case EVENT_POLICY_LOADED:
         add(&line, "The policies were loaded");
         add_part(&line, ", digest ", event->policy_digest, "");
+        add_reason(&line, event);
         break;
     case EVENT_POLICY_REJECTED:
         add(&line, "The policies could not be loaded, those from before stay in force");
@@ -347,12 +348,13 @@ size_t sentence_of_event(const struct event *event, char buffer[static SENTENCE_
         break;
     case EVENT_BROKER_STARTED:
         add(&line, "The broker started");
+        add_reason(&line, event);
         break;
     case EVENT_BROKER_STOPPED:
         add(&line, "The broker stops");
         break;
     case EVENT_JOURNAL_GAP:
-        add(&line, "Events are missing in the journal, the ledger has them");
+        add(&line, "Events did not reach the journal when they happened, the ledger has them");
         add_reason(&line, event);
         break;
     case EVENT_KIND_COUNT:

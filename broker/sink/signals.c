@@ -13,7 +13,7 @@ void signals_sink(const struct event *event, void *userdata)
     const char *state = state_name(event->state_new);
     dbus_uint64_t id;
 
-    if (!event->checkout)
+    if (!event->checkout || event->kind == EVENT_DECISION_REFUSED)
         return;
     id = event->checkout->id;
     signal = dbus_message_new_signal(BROKER1_PATH, BROKER1_INTERFACE, BROKER1_SIGNAL_CHANGED);

@@ -127,7 +127,7 @@ void waiters_sink(const struct event *event, void *userdata)
     bool any = false;
 
     /* One approval of several wakes too: the door says so to the person and waits on. */
-    if (!event->checkout || event->kind == EVENT_REQUESTED)
+    if (!event->checkout || event->kind == EVENT_REQUESTED || event->kind == EVENT_DECISION_REFUSED)
         return;
     LIST_FOREACH(waiter, &waiters->all, link)
     if (waiter->checkout_id == event->checkout->id)

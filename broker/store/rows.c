@@ -29,6 +29,7 @@ static const struct column checkout_columns[] = {
     COLUMN(checkout, ticket, "ticket", COLUMN_TEXT),
     COLUMN(checkout, to, "preferred", COLUMN_TEXT),
     COLUMN(checkout, waiting, "waiting", COLUMN_BOOL),
+    COLUMN(checkout, waits_until, "waits_until", COLUMN_U64),
     COLUMN(checkout, policy, "policy", COLUMN_TEXT),
     COLUMN(checkout, policy_digest, "policy_digest", COLUMN_FIXED),
     COLUMN(checkout, digest, "digest", COLUMN_FIXED),

@@ -6,6 +6,9 @@ ALTER TABLE checkout ADD COLUMN asked_start INTEGER NOT NULL DEFAULT 0;
 UPDATE checkout SET asked_start = start_at WHERE NOT EXISTS
     (SELECT 1 FROM decision WHERE decision.checkout = checkout.id AND decision.start > 0);
 
+-- Until when the login that filed it waits for it, by the wall clock; 0: none does, or nobody knows.
+ALTER TABLE checkout ADD COLUMN waits_until INTEGER NOT NULL DEFAULT 0;
+
 -- The last record that journald is known to have read.
 CREATE TABLE journal_mark (
     only INTEGER PRIMARY KEY CHECK (only = 1),

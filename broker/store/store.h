@@ -17,6 +17,9 @@ struct store;
  * not a regular file, not ours or open to others is refused and left alone: ERROR_STORAGE_FAILED
  * with a sentence that says what to do. Returns 0 or that code. */
 int store_open(const char *path, struct store **ret_store, struct error *error);
+
+/* Opens a ledger, or a copy of one, to read it and nothing else; as it is at this moment. */
+int store_open_reader(const char *path, struct store **ret_store, struct error *error);
 struct store *store_free(struct store *store); /* accepts NULL, returns NULL */
 
 /* The database's own words about the last failure; borrowed. */
@@ -213,3 +216,8 @@ int store_find_step(struct store *store, uint64_t checkout_id, const char *event
 /* The highest wall time that was written by earlier transactions; raising it is part of one. */
 uint64_t store_clock(const struct store *store);
 int store_raise_clock(struct store *store, uint64_t wall);
+
+/* The last audit record that the journal is known to have, by earlier transactions; raising it is
+ * part of one. */
+uint64_t store_journal_mark(const struct store *store);
+int store_raise_journal_mark(struct store *store, uint64_t seq);

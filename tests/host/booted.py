@@ -285,11 +285,14 @@ class BootedHost:
             cp pam.d-pam-checkout /etc/pam.d/pam-checkout
             install -m 440 sudoers-root /etc/sudoers.d/zz-pam-checkout
             visudo -cq
+            place() {{
+                sed -i "/^@include $2/ $3 $4" "/etc/pam.d/$1"
+            }}
             for service in su sshd; do
-                sed -i -e '/^@include common-account/ r /dev/stdin' /etc/pam.d/$service \\
-                    < <(grep -h '^account' pam.d-$service)
-                sed -i -e '/^@include common-session/ r /dev/stdin' /etc/pam.d/$service \\
-                    < <(grep -h '^session' pam.d-$service)
+                place $service common-account i "$(grep '^account' pam.d-$service)"
+                mapfile -t lines < <(grep '^session' pam.d-$service)
+                place $service common-session a "${{lines[-1]}}"
+                [ ${{#lines[@]}} -eq 1 ] || place $service common-session i "${{lines[0]}}"
             done
         """)
 

@@ -19,7 +19,7 @@ carried-over returned revoked expired session-opened session-placed session-clos
 door-refused decision-refused policy-loaded policy-rejected broker-started broker-stopped journal-gap""".split()
 
 FIELDS = """EVENT ID UUID SEQ PERSON ACCOUNT ACTOR STATE_OLD STATE_NEW REASON TICKET DOOR SERVICE TTY
-RHOST SESSION UNIT CGROUP LOGIND_SESSION AUDIT_SESSION POLICY POLICY_DIGEST HASH""".split()
+RHOST SESSION UNIT CGROUP LOGIND_SESSION AUDIT_SESSION POLICY POLICY_DIGEST HASH REPLAYED""".split()
 
 
 def message_id(event):

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -203,12 +204,14 @@ int scene_teardown(void **state)
 void scene_policies(struct scene *scene, const char *text)
 {
     struct policy_set *set = calloc(1, sizeof(*set));
+    unsigned char digest[HASH_SIZE];
 
     assert_non_null(set);
     if (config_add_policies(set, "test.conf", text, strlen(text), &scene->error) != 0)
         fail_msg("%s", scene->error.text);
     set->text = strdup(text);
-    (void)snprintf(set->digest, sizeof(set->digest), "%064zx", strlen(text));
+    assert_int_equal(EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL), 1);
+    hash_format(digest, set->digest);
     for (size_t i = 0; i < set->n_policies; i++)
         for (size_t k = 0; k < set->policies[i]->n_accounts; k++) {
             struct policy_account *account = &set->policies[i]->accounts[k];

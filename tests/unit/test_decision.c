@@ -583,6 +583,8 @@ static void test_revoke_beside_a_damaged_row(void **state)
 {
     struct scene *scene = *state;
     uint64_t id, broken;
+    int64_t end;
+    char sql[80];
 
     scene_policies(scene, PLAIN);
     id = scene_file(scene, "alice", "oracle");
@@ -590,10 +592,13 @@ static void test_revoke_beside_a_damaged_row(void **state)
     scene_pass(scene, 600);
     broken = scene_file(scene, "erin", "oracle");
     assert_code(scene_approve(scene, "carol", broken), 0);
+    end = scene_number(scene, "SELECT \"end\" FROM checkout WHERE id = 2");
     scene_tamper(scene->path, "UPDATE checkout SET \"end\" = 5, uses = -1 WHERE id = 2");
     assert_code(scene_revoke(scene, "bob", id), 0);
     assert_state(scene, id, STATE_REVOKED);
-    scene_tamper(scene->path, "UPDATE checkout SET uses = 0 WHERE id = 2");
+    (void)snprintf(sql, sizeof(sql), "UPDATE checkout SET \"end\" = %lld, uses = 0 WHERE id = 2",
+                   (long long)end);
+    scene_tamper(scene->path, sql);
 }
 
 static void test_who_can_approve(void **state)

@@ -235,22 +235,6 @@ static void test_root(void **state)
     assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
 }
 
-/* Whose key it was nobody has told: the account is no person. */
-static void test_person_is_the_owner_of_a_key(void **state)
-{
-    struct scene *scene = *state;
-    struct login login = scene_login(scene, DOOR_SSH, "oracle", "oracle");
-
-    scene_policies(scene, "[policy shared]\naccounts = oracle\nrequesters = oracle, alice\n"
-                          "approvers = bob\nperson = key\n");
-    assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
-    assert_says(scene, "key");
-    login.door = DOOR_LOGIN;
-    assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
-    login = scene_login(scene, DOOR_SUDO, "alice", "oracle");
-    assert_verdict(scene_ask(scene, &login), VERDICT_PENDING);
-}
-
 /* ---- filing at the door ---- */
 
 static void test_file_and_come_back(void **state)
@@ -449,6 +433,66 @@ static void test_sudo_list_files_nothing(void **state)
         assert_code(scene_check_in(scene, "alice", id), 0);
     }
     assert_int_equal(records(scene, "door-refused"), 0);
+}
+
+/* ---- logins that died while no broker saw it ---- */
+
+static bool is_waited(uint64_t id, void *userdata)
+{
+    return id == *(const uint64_t *)userdata;
+}
+
+static void test_unattended(void **state)
+{
+    struct scene *scene = *state;
+    struct login login = scene_login(scene, DOOR_SUDO, "alice", "oracle");
+    struct login other = scene_login(scene, DOOR_SU, "erin", "oracle");
+    struct login patient = scene_login(scene, DOOR_SUDO, "dave", "oracle");
+    uint64_t dead, alive, over, filed;
+
+    scene_policies(scene, "[policy plain]\naccounts = oracle\napprovers = bob\n"
+                          "requesters = alice, erin, dave, carol\n");
+    patient.wait_seconds = 10;
+    assert_verdict(scene_ask(scene, &patient), VERDICT_PENDING);
+    over = scene->verdict.id;
+    login.wait_seconds = other.wait_seconds = 120;
+    scene_pass(scene, 10);
+    assert_verdict(scene_ask(scene, &login), VERDICT_PENDING);
+    dead = scene->verdict.id;
+    assert_verdict(scene_ask(scene, &other), VERDICT_PENDING);
+    alive = scene->verdict.id;
+    filed = scene_file(scene, "carol", "oracle");
+    assert_code(
+        ledger_abandon_unattended(scene->ledger, is_waited, &alive, &scene->now, &scene->error), 0);
+    assert_state(scene, dead, STATE_CANCELLED);
+    assert_string_equal(scene_event(scene, 0)->reason, "the login that waited for it has gone");
+    assert_state(scene, alive, STATE_PENDING);
+    assert_state(scene, over, STATE_PENDING); /* waited its time out, and may come back */
+    assert_state(scene, filed, STATE_PENDING);
+}
+
+/* ---- an account whose uid nobody could tell ---- */
+
+static void test_other_name_of_an_open_account(void **state)
+{
+    struct scene *scene = *state;
+    struct login login = scene_login(scene, DOOR_SUDO, "alice", "dba");
+    uid_t uid = scene_user(scene, "oracle")->uid;
+
+    scene_forget_user(scene, "oracle");
+    scene_policies(scene, PLAIN);
+    scene_add_user(scene, "oracle", uid, "");
+    scene_add_user(scene, "dba", uid, "");
+    scene_add_user(scene, "other", uid + 500, "");
+    assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
+    assert_says(scene, "dba is another name of oracle, which is managed");
+    login.account = "other";
+    assert_verdict(scene_ask(scene, &login), VERDICT_UNMANAGED);
+    ledger_learn_account(scene->ledger, "oracle", uid);
+    login.account = "dba";
+    assert_verdict(scene_ask(scene, &login), VERDICT_PENDING);
+    login.account = "other";
+    assert_verdict(scene_ask(scene, &login), VERDICT_UNMANAGED);
 }
 
 /* Only sudo says by itself what it does: elsewhere the person could say it to stay out of the
@@ -1086,6 +1130,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_no_policy_at_all),
         TEST(test_unmanaged),
+        TEST(test_unattended),
+        TEST(test_other_name_of_an_open_account),
         TEST(test_exempt),
         TEST(test_nobody_and_other_door),
         TEST(test_outside_hours),
@@ -1094,7 +1140,6 @@ int main(void)
         TEST(test_loginuid),
         TEST(test_su_caller),
         TEST(test_root),
-        TEST(test_person_is_the_owner_of_a_key),
         TEST(test_file_and_come_back),
         TEST(test_door_bound),
         TEST(test_nobody_else),

@@ -195,6 +195,29 @@ static void test_reboot_survived(void **state)
     scene->now.wall = SCENE_WALL + 9000;
     scene_tick(scene);
     assert_state(scene, later, STATE_ACTIVE);
+    /* and the record says that they were carried over */
+    assert_int_equal(scene_number(scene, "SELECT count(*) FROM audit WHERE event = 'carried-over'"),
+                     2);
+}
+
+/* A broker to which nothing happens knows, too, how late it has been. */
+static void test_idle_clock(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t before;
+
+    scene_policies(scene, PLAIN);
+    before = store_clock(scene->store);
+    scene_pass(scene, 29);
+    scene_tick(scene);
+    assert_int_equal(store_clock(scene->store), before);
+    scene_pass(scene, 3600);
+    scene_tick(scene);
+    assert_int_equal(store_clock(scene->store), before + 3629);
+    assert_int_equal(scene_number(scene, "SELECT wall FROM clock"), before + 3629);
+    scene->now.wall -= 1000;
+    scene_tick(scene);
+    assert_int_equal(store_clock(scene->store), before + 3629);
 }
 
 static void test_reboot_survived_first_use(void **state)
@@ -312,8 +335,12 @@ static void test_policy_records(void **state)
     scene_policies(scene, PLAIN);
     assert_non_null(ledger_policies(scene->ledger));
     assert_int_equal(scene_event(scene, 0)->kind, EVENT_POLICY_LOADED);
+    assert_string_equal(scene_event(scene, 0)->reason, "added: plain");
     scene_policies(scene, PLAIN "exclusive = yes\n");
-    scene_policies(scene, PLAIN);
+    assert_string_equal(scene_event(scene, 0)->reason, "changed: plain");
+    /* also what was changed while there was no broker */
+    scene_restart(scene, PLAIN);
+    assert_string_equal(scene_event(scene, 0)->reason, "changed: plain");
     assert_int_equal(scene_number(scene, "SELECT count(*) FROM policy"), 2);
     assert_int_equal(scene_number(scene, "SELECT count(*) FROM audit"), 3);
     assert_int_equal(
@@ -486,6 +513,7 @@ int main(void)
         TEST(test_unused),
         TEST(test_reboot),
         TEST(test_reboot_survived),
+        TEST(test_idle_clock),
         TEST(test_reboot_survived_first_use),
         TEST(test_reboot_slept_through),
         TEST(test_reboot_with_the_clock_set_back),

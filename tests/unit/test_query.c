@@ -111,6 +111,7 @@ static void assert_same_checkout(const struct checkout *one, const struct checko
     assert_int_equal(one->lapses, other->lapses);
     assert_int_equal(one->duration, other->duration);
     assert_int_equal(one->asked_start, other->asked_start);
+    assert_int_equal(one->waits_until, other->waits_until);
     assert_int_equal(one->start_at, other->start_at);
     assert_int_equal(one->extends, other->extends);
     assert_int_equal(one->approved_at, other->approved_at);
@@ -160,6 +161,7 @@ static void test_checkout_round_trip(void **state)
     all.lapses = INT64_MAX - 1;
     all.duration = INT64_MAX - 2;
     all.asked_start = INT64_MAX - 10;
+    all.waits_until = INT64_MAX - 11;
     all.start_at = INT64_MAX - 3;
     all.extends = INT64_MAX - 4;
     all.approved_at = INT64_MAX - 5;
@@ -865,6 +867,7 @@ static void test_plans(void **state)
 
         assert_int_equal(store_statement(place->store, id, &statement), 0);
         if (id == STATEMENT_HEAD || id == STATEMENT_CLOCK || id == STATEMENT_RAISE_CLOCK ||
+            id == STATEMENT_JOURNAL_MARK || id == STATEMENT_RAISE_JOURNAL_MARK ||
             id == STATEMENT_POLICY_AT)
             continue;
         text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
