@@ -22,7 +22,7 @@ static const char *const keys[] = {
     "term",        "digest",     "requested",      "duration",    "start",
     "end",         "extends",    "seconds",        "quorum",      "refusal",
     "repeats",     "pid",        "audit_session",  "row",         "decision_row",
-    "session_row",
+    "session_row", "unit",       "inside",
 };
 
 json_t *record_of(const json_t *row)

@@ -169,6 +169,7 @@ static int add_terms(json_t *record, const struct change *change, enum checkout_
         canonical_add_number(record, "duration", checkout_granted_seconds(checkout)) < 0)
         return -ENOMEM;
     if (session && (canonical_add_text(record, "session", session->session) < 0 ||
+                    canonical_add_text(record, "inside", session->inside) < 0 ||
                     canonical_add_text(record, "unit", session->unit) < 0 ||
                     add_optional_number(record, "pid", session->pid) < 0))
         return -ENOMEM;

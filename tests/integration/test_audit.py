@@ -25,6 +25,7 @@ quorum = 2
 reason = optional
 duration = 1h
 max-duration = 8h
+on-end = warn
 """
 SETTINGS = """[broker]
 administrators = checkout-admins
