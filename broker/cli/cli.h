@@ -39,5 +39,8 @@ int command_sessions(struct cli *cli, int argc, char **argv);
 int command_watch(struct cli *cli, int argc, char **argv);
 int command_explain(struct cli *cli, int argc, char **argv);
 int command_policy(struct cli *cli, int argc, char **argv);
+int command_log(struct cli *cli, int argc, char **argv);
+int command_report(struct cli *cli, int argc, char **argv);
+int command_verify(struct cli *cli, int argc, char **argv);
 int command_doctor(struct cli *cli, int argc, char **argv);
 int command_reload(struct cli *cli, int argc, char **argv);

@@ -161,7 +161,15 @@ static int add_terms(json_t *record, const struct change *change, enum checkout_
                      add_optional_number(record, "seconds", decision->seconds) < 0 ||
                      add_optional_number(record, "start", decision->start) < 0))
         return -ENOMEM;
+    /* How long it took to decide is then known from this record alone. */
+    if (checkout && (decision || change->life == LIFE_APPROVED || change->life == LIFE_APPLIED) &&
+        canonical_add_number(record, "requested", checkout->requested) < 0)
+        return -ENOMEM;
+    if (checkout && (change->life == LIFE_APPROVED || change->life == LIFE_APPLIED) &&
+        canonical_add_number(record, "duration", checkout_granted_seconds(checkout)) < 0)
+        return -ENOMEM;
     if (session && (canonical_add_text(record, "session", session->session) < 0 ||
+                    canonical_add_text(record, "inside", session->inside) < 0 ||
                     canonical_add_text(record, "unit", session->unit) < 0 ||
                     add_optional_number(record, "pid", session->pid) < 0))
         return -ENOMEM;

@@ -307,9 +307,16 @@ class Host:
     def actor(self, name, login=...):
         return Actor(name, login)
 
-    def ledger(self, question, *values):
-        """Reads the ledger as root would, without a write."""
+    @contextlib.contextmanager
+    def ledger_at_once(self):
+        """A function that reads the ledger as root would, all of it as it was at one moment."""
         import sqlite3
         with contextlib.closing(sqlite3.connect(f"file:{LEDGER}?mode=ro", uri=True,
-                                                timeout=PATIENCE)) as db:
-            return db.execute(question, values).fetchall()
+                                                timeout=PATIENCE, isolation_level=None)) as db:
+            db.execute("begin")
+            yield lambda question, *values: db.execute(question, values).fetchall()
+
+    def ledger(self, question, *values):
+        """Reads the ledger as root would, without a write."""
+        with self.ledger_at_once() as ask:
+            return ask(question, *values)

@@ -77,7 +77,7 @@ class VirtualHost(BootedHost):
         super().stop()
 
     def _connection(self, program="ssh"):
-        return [program, "-F", "none", "-q", "-i", self.folder / "key",
+        return [program, "-F", "none", "-q", "-i", f"{self.folder}/key",
                 "-P" if program in ("scp", "sftp") else "-p", str(self._port), "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                 "-o", "ConnectTimeout=20"]

@@ -141,7 +141,7 @@ def test_client_hangs_up(host, address, family, service, notices):
         assert outcome.codes == {"session": PAM_PERM_DENIED}
         assert outcome.said[-1] == \
             "pam_checkout: refused: the client hung up while it waited for request 17"
-    assert [call.method for call in gate.calls] == ["Open", "Resume"]
+    assert [call.method for call in gate.calls] == ["Prepare", "Resume"]
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)

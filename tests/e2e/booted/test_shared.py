@@ -58,7 +58,7 @@ class Shared:
     def options(self, key):
         return ["-F", "none", "-i", self.keys.folder / key, "-o", "IdentitiesOnly=yes",
                 "-o", "StrictHostKeyChecking=yes",
-                "-o", f"UserKnownHostsFile={self.host._folder}/known_hosts"]
+                "-o", f"UserKnownHostsFile={self.host.folder}/known_hosts"]
 
     def command(self, key, *arguments, program="ssh"):
         return self.host.enter([program, *self.options(key), *arguments], "-n")
@@ -274,7 +274,7 @@ def test_forwarding_alone(shared, tmp_path):
 def test_one_connection_is_one_session(shared):
     """ControlMaster: PAM is asked for the connection, whose channels belong to its session."""
     shared.check_out()
-    control = ["-o", f"ControlPath={shared.host._folder}/shared"]
+    control = ["-o", f"ControlPath={shared.host.folder}/shared"]
     master = subprocess.Popen(
         shared.command("alice", "-M", "-N", "-o", "BatchMode=yes", "-o", "PermitLocalCommand=yes",
                        "-o", "LocalCommand=echo in", *control, "oracle@127.0.0.1"),
