@@ -39,4 +39,5 @@ int command_watch(struct cli *cli, int argc, char **argv);
 int command_explain(struct cli *cli, int argc, char **argv);
 int command_policy(struct cli *cli, int argc, char **argv);
 int command_doctor(struct cli *cli, int argc, char **argv);
+int command_setup(struct cli *cli, int argc, char **argv);
 int command_reload(struct cli *cli, int argc, char **argv);
