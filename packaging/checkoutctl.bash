@@ -35,6 +35,7 @@ _checkoutctl()
         [policy]=''
         [reload]=''
         [doctor]='--root'
+        [setup]='--target --yes --dry-run --confirm --undo'
     )
 
     local command='' word i positional=0
@@ -43,7 +44,7 @@ _checkoutctl()
         if [[ $word == -* ]]; then
             # All but the switches take a value.
             case $word in
-                --json | --help | --version | --all | --mine | --decidable | --yes) ;;
+                --json | --help | --version | --all | --mine | --decidable | --yes | --dry-run | --confirm | --undo) ;;
                 *)
                     [[ ${COMP_WORDS[i + 1]-} == = ]] && i=$((i + 1))
                     i=$((i + 1)) ;;
@@ -56,7 +57,7 @@ _checkoutctl()
     done
 
     case $prev in
-        --person | --account | --approver | --to)
+        --person | --account | --approver | --to | --target)
             COMPREPLY=($(compgen -u -- "$cur"))
             return ;;
         --root)
@@ -96,6 +97,8 @@ _checkoutctl()
             COMPREPLY=($(compgen -W "$(_checkoutctl_ids --mine)" -- "$cur")) ;;
         show | revoke)
             COMPREPLY=($(compgen -W "$(_checkoutctl_ids)" -- "$cur")) ;;
+        setup)
+            ((positional == 0)) && COMPREPLY=($(compgen -W 'sudo su ssh' -- "$cur")) ;;
         policy)
             if ((positional == 0)); then
                 COMPREPLY=($(compgen -W 'check' -- "$cur"))

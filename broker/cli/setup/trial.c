@@ -73,7 +73,27 @@ static int text_of(const struct tree *tree, const struct change *change, bool ch
     return r == -ENOENT || r == -EISDIR || r == -EINVAL ? 0 : r;
 }
 
-/* Debian's libpam looks for @include in /etc/pam.d whatever folder it was started with. */
+/* Where the name of an included file begins in a line; 0: it includes none. */
+static size_t included_at(const char *line, size_t length)
+{
+    size_t word = strspn(line, " \t"), control, at;
+
+    if (strncasecmp(line + word + (line[word] == '-'), "@include", 8) == 0)
+        control = word;
+    else
+        control = word + strcspn(line + word, " \t\n");
+    if (control != word) {
+        control += strspn(line + control, " \t");
+        if (strncasecmp(line + control, "include", 7) != 0 &&
+            strncasecmp(line + control, "substack", 8) != 0)
+            return 0;
+    }
+    at = control + strcspn(line + control, " \t\n");
+    at += strspn(line + at, " \t");
+    return at < length ? at : 0;
+}
+
+/* Debian's libpam looks for included files in /etc/pam.d whatever folder it was started with. */
 static int lead_includes(const char *text, const char *folder, char **ret_text)
 {
     CLEANUP_FREE char *out_text = NULL;
@@ -83,15 +103,12 @@ static int lead_includes(const char *text, const char *folder, char **ret_text)
     if (!out)
         return -ENOMEM;
     while (*text != '\0') {
-        size_t n = strcspn(text, "\n"), at = strspn(text, " \t-");
+        size_t n = strcspn(text, "\n"), at = included_at(text, n);
 
-        if (strncasecmp(text + at, "@include", 8) == 0 && strchr(" \t", text[at + 8])) {
-            at += 8 + strspn(text + at + 8, " \t");
-            fprintf(out, "@include %s%s%.*s\n", text[at] == '/' ? "" : folder,
-                    text[at] == '/' ? "" : "/", (int)(n > at ? n - at : 0), text + at);
-        } else {
+        if (at > 0 && text[at] != '/')
+            fprintf(out, "%.*s%s/%.*s\n", (int)at, text, folder, (int)(n - at), text + at);
+        else
             fprintf(out, "%.*s\n", (int)n, text);
-        }
         text += n + (text[n] == '\n');
     }
     if (fclose(out) != 0)

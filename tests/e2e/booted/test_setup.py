@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 
+import pexpect
 import pytest
 
 from host.login import ROOT
@@ -196,4 +197,74 @@ def test_dry_run_and_usage(clean):
     run_setup(host, "--undo", "--confirm", code=2)
     done = host.actor("alice").run(["checkoutctl", "setup", "sudo", "--target", "root", "--yes"])
     assert done.returncode == 1 and "run it as root" in done.stderr
+    assert state(host) == before
+
+
+def test_typed_on_a_terminal(clean):
+    """Asked for everything; confirmed in the same place."""
+    host = clean
+    host.shell("echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/alice")
+    before = state(host)
+    with host.actor("alice").terminal(["sudo", "checkoutctl", "setup"]) as child:
+        child.expect_exact("Which door is to be gated")
+        child.sendline("sudo")
+        child.expect_exact("To which account?")
+        child.sendline("root")
+        child.expect_exact("+++ /etc/pam.d/sudo-root")
+        child.expect_exact("Make this change? [y/N]")
+        child.sendline("y")
+        child.expect_exact("Type confirm:")
+        assert state(host) != before
+        child.sendline("confirm")
+        child.expect_exact("stays gated")
+        child.expect(pexpect.EOF)
+    assert not timers(host)
+    run_setup(host, "--undo")
+    assert state(host) == before
+
+
+@pytest.mark.parametrize("answer", ["n", ""])
+def test_anything_but_yes_changes_nothing(clean, answer):
+    host = clean
+    host.shell("echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/alice")
+    before = state(host)
+    with host.actor("alice").terminal(["sudo", "checkoutctl", "setup", "sudo", "--target", "root"]) as child:
+        child.expect_exact("Make this change? [y/N]")
+        child.sendline(answer)
+        child.expect_exact("nothing was changed")
+        child.expect(pexpect.EOF)
+    assert state(host) == before and not timers(host)
+
+
+def test_a_terminal_that_is_lost_leaves_the_timer(clean):
+    host = clean
+    host.shell("echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/alice")
+    before = state(host)
+    with host.actor("alice").terminal(["sudo", "checkoutctl", "setup", "sudo", "--target", "root"]) as child:
+        child.expect_exact("Make this change? [y/N]")
+        child.sendline("y")
+        child.expect_exact("Type confirm:")
+        child.close(force=True)
+    (timer,) = timers(host)
+    host.shell(f"systemctl start {timer.replace('.timer', '.service')}")
+    assert state(host) == before
+
+
+def test_without_systemd_a_process_of_its_own_takes_it_back(clean, long):
+    """As in a container. Without --long it is only seen to be there."""
+    host = clean
+    before = state(host)
+    script = "mount --bind /root /run/systemd && exec checkoutctl setup sudo --target root --yes"
+    host.shell(f"unshare --mount sh -c '{script}'")
+    assert state(host) != before and not timers(host)
+    waiting = host.shell("pgrep -f 'setup sudo --target root' | wc -l").strip()
+    assert waiting == "1"
+    if long:
+        deadline = time.monotonic() + 150
+        while state(host) != before:
+            assert time.monotonic() < deadline
+            time.sleep(1)
+    else:
+        host.shell("pkill -f 'setup sudo --target root'")
+        run_setup(host, "--undo")
     assert state(host) == before
