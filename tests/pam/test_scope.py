@@ -35,7 +35,10 @@ def allow(terminate=True, latest=None, id=17):
 
 
 def cgroup_of(pid):
-    return re.search(r"(?m)^0::(.*)$", Path(f"/proc/{pid}/cgroup").read_text())[1]
+    try:
+        return re.search(r"(?m)^0::(.*)$", Path(f"/proc/{pid}/cgroup").read_text())[1]
+    except FileNotFoundError:
+        return None
 
 
 def owner():
