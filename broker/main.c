@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "names/local.h"
 #include "names/names.h"
 #include "reload.h"
+#include "replay.h"
 #include "session/handover.h"
 #include "session/keeper.h"
 #include "sink/journal.h"
@@ -61,6 +61,7 @@ struct broker {
     struct fdstore *kept;
     struct keeper *keeper;
     struct journal *journal;
+    struct replay *replay;
     struct terminals *terminals; /* NULL: approvers are not told */
     struct reload *reload;
     uint64_t reloads_begun, reloads_done;
@@ -166,30 +167,13 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     return arm_tick(broker);
 }
 
-/* The journal takes entries again: what it has missed is recorded, and so told to it as well. */
-static void record_gap(struct broker *broker)
-{
-    struct moment now = moment_now();
-    struct journal_gap gap;
-    struct error error;
-    char reason[160];
-
-    if (!journal_take_gap(broker->journal, &gap))
-        return;
-    (void)snprintf(reason, sizeof(reason),
-                   "%" PRIu64 " entries, of the records %" PRIu64 " to %" PRIu64
-                   ", did not get into the journal (%s)",
-                   gap.missed, gap.first_seq, gap.last_seq, strerror(-gap.error));
-    if (ledger_note(broker->ledger, EVENT_JOURNAL_GAP, reason, &now, &error) != 0)
-        complain(3, "%s", error.text);
-}
-
 static int on_post(sd_event_source *source, void *userdata)
 {
     struct broker *broker = userdata;
 
-    record_gap(broker);
-    return broker->due_changed ? arm_tick(broker) : 0;
+    int r = replay_poll(broker->replay);
+
+    return r == 0 && broker->due_changed ? arm_tick(broker) : r;
 }
 
 /* ---- policies, and what waits for the first ones ---- */
@@ -406,6 +390,8 @@ static int start(struct broker *broker)
         r = names_new(broker->event, SELF, &broker->names);
     if (r >= 0)
         r = start_ledger(broker);
+    if (r >= 0)
+        r = replay_new(broker->event, broker->ledger, broker->journal, &broker->replay);
     if (r >= 0 && broker->config.tell_terminals)
         r = terminals_new(broker->event, broker->names, NULL, waits_for, broker,
                           &broker->terminals);
@@ -444,6 +430,9 @@ static void stop(struct broker *broker)
     (void)sd_notify(0, "STOPPING=1");
     if (broker->gate && ledger_note(broker->ledger, EVENT_BROKER_STOPPED, NULL, &now, &error) != 0)
         complain(3, "%s", error.text);
+    if (broker->replay)
+        replay_finish(broker->replay);
+    replay_free(broker->replay);
     reload_free(broker->reload);
     accounts_free(broker->accounts);
     sd_event_source_disable_unref(broker->unattended);

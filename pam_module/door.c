@@ -68,6 +68,7 @@ static int conclude(struct door *door, const struct gate_answer *answer)
                             "%.*s; try again when it is approved", sentence_length(answer->message),
                             answer->message);
     case GATE_REFUSED:
+    case GATE_INCOMPLETE:
         break;
     }
     return refuse_answered(door, answer);
@@ -124,8 +125,6 @@ static int prompt(struct door *door, struct words *words, struct error *error)
         r = text_check("ticket", words->ticket, 0, LIMIT_TICKET, error);
         wire->ticket = words->ticket;
     }
-    if (wire->reason || wire->ticket)
-        wire->reason_source = "prompt";
     return r;
 }
 
@@ -137,7 +136,7 @@ static int prompt(struct door *door, struct words *words, struct error *error)
 
 static struct patience patience_for(uint64_t milliseconds)
 {
-    return (struct patience){.deadline = peer_now() + milliseconds, .stop_fd = -1};
+    return (struct patience){.deadline = peer_now() + milliseconds, .stop_fd = -1, .client_fd = -1};
 }
 
 static struct patience one_answer(void)
@@ -203,7 +202,7 @@ static int ask(struct door *door)
 {
     CLEANUP(words_clear) struct words words = {NULL, NULL};
     CLEANUP(cleanup_peer) struct peer *peer = NULL;
-    const struct gate1_login *wire = &door->login.wire;
+    struct gate1_login *wire = &door->login.wire;
     bool is_session = strcmp(wire->phase, "session") == 0;
     const char *method = is_session ? GATE1_PREPARE : GATE1_ASK;
     struct gate_answer answer = {.verdict = GATE_REFUSED};
@@ -213,13 +212,15 @@ static int ask(struct door *door)
     uint64_t id;
     int r;
 
+    if (door->options.prompt)
+        wire->reason_source = "prompt";
     r = gate_ask(door->options.gate, method, wire, &patience, &peer, &answer, &problem);
     /* Only who is not let in without words is asked for them. */
-    if (r == 0 && answer.verdict == GATE_REFUSED && door->options.prompt) {
+    if (r == 0 && answer.verdict == GATE_INCOMPLETE && door->options.prompt) {
         voice_tell(&door->voice, "%s", answer.message);
         if (prompt(door, &words, &error) != 0)
             return voice_refuse(&door->voice, LOG_NOTICE, wire, "refused: %s", error.text);
-        if (wire->reason_source) {
+        if (wire->reason || wire->ticket) {
             peer = peer_free(peer);
             patience = one_answer();
             r = gate_ask(door->options.gate, method, wire, &patience, &peer, &answer, &problem);
@@ -234,6 +235,10 @@ static int ask(struct door *door)
         if (r == -ECANCELED)
             return voice_refuse(&door->voice, LOG_NOTICE, wire,
                                 "refused: you gave up waiting for request %" PRIu64, id);
+        if (r == -ESHUTDOWN)
+            return voice_refuse(&door->voice, LOG_NOTICE, wire,
+                                "refused: the client hung up while it waited for request %" PRIu64,
+                                id);
         /* What was waited for says nothing about the session. */
         patience = one_answer();
         if (r == 0 && is_session && answer.verdict == GATE_ALLOW)
@@ -260,6 +265,15 @@ static int approach(pam_handle_t *pamh, int flags, enum login_phase phase, int a
     door->voice = voice_init(pamh, flags, door->options.quiet);
     if (login_read(pamh, phase, &door->options, &door->login, &error) != 0)
         return voice_refuse(&door->voice, LOG_ERR, NULL, "refused: %s; %s", error.text,
+                            door->options.help);
+    /* Success in the auth phase is a login: at the ssh door there has to be a method before it that
+     * has shown who is there. sshd names it in SSH_AUTH_INFO_0. */
+    if (phase == LOGIN_AUTH && strcmp(door->login.wire.door, "ssh") == 0 &&
+        !door->login.wire.authinfo)
+        return voice_refuse(&door->voice, LOG_NOTICE, &door->login.wire,
+                            "refused: log in with your ssh key first; where that was done, sshd "
+                            "needs AuthenticationMethods publickey,keyboard-interactive:pam for "
+                            "this account; %s",
                             door->options.help);
     if (door->options.prompt && (phase != LOGIN_AUTH || strcmp(door->login.wire.door, "ssh") != 0))
         return voice_refuse(&door->voice, LOG_ERR, &door->login.wire,

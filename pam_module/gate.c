@@ -39,7 +39,7 @@ static int read_verdict(const char *word, enum gate_verdict *ret_verdict)
         enum gate_verdict verdict;
     } words[] = {
         {"allow", GATE_ALLOW},     {"exempt", GATE_EXEMPT},   {"unmanaged", GATE_UNMANAGED},
-        {"pending", GATE_PENDING}, {"refused", GATE_REFUSED},
+        {"pending", GATE_PENDING}, {"refused", GATE_REFUSED}, {"incomplete", GATE_INCOMPLETE},
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -17,6 +17,7 @@ enum gate_verdict {
     GATE_ALLOW,
     GATE_UNMANAGED,
     GATE_EXEMPT,
+    GATE_INCOMPLETE, /* the policy wants words that the person can be asked for */
 };
 
 struct gate_answer {

@@ -63,6 +63,7 @@ static int wait_ready(int fd, short events, const struct patience *patience)
     for (;;) {
         struct pollfd fds[] = {
             {.fd = patience->stop_fd, .events = POLLIN},
+            {.fd = patience->client_fd, .events = POLLRDHUP},
             {.fd = fd, .events = events},
         };
         uint64_t now = peer_now();
@@ -71,7 +72,7 @@ static int wait_ready(int fd, short events, const struct patience *patience)
         if (now >= patience->deadline)
             return -ETIMEDOUT;
         left = patience->deadline - now;
-        if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0) {
+        if (poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left) < 0) {
             if (errno != EINTR)
                 return -errno;
             continue;
@@ -79,6 +80,8 @@ static int wait_ready(int fd, short events, const struct patience *patience)
         if (fds[0].revents)
             return -ECANCELED;
         if (fds[1].revents)
+            return -ESHUTDOWN;
+        if (fds[2].revents)
             return 0;
     }
 }

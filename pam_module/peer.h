@@ -31,13 +31,14 @@ int problem_errno(struct problem *problem, int r, const char *what);
 struct patience {
     uint64_t deadline; /* on the clock of peer_now() */
     int stop_fd;       /* readable when it is to end at once; -1: none. Never read from. */
+    int client_fd;     /* a socket whose other end must stay there; -1: none. Never read from. */
 };
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t peer_now(void);
 
-/* Sleeps. Returns 0, -ETIMEDOUT if the deadline comes first, -ECANCELED if stop_fd became readable.
- */
+/* Sleeps. Returns 0, -ETIMEDOUT if the deadline comes first, -ECANCELED if stop_fd became readable,
+ * -ESHUTDOWN if the client has gone. */
 int peer_pause(uint64_t milliseconds, const struct patience *patience);
 
 enum peer_kind {
@@ -49,8 +50,8 @@ enum peer_kind {
  * root's, and whoever listens must have begun to as uid 0. Whether it lets us in shows with the
  * first answer.
  * Returns 0 or a negative errno with *problem filled in: -EPERM is not the right socket,
- * -ETIMEDOUT, -ECANCELED (stop_fd), -ENOMEM; anything else is a connection that cannot be made or
- * was lost. */
+ * -ETIMEDOUT, -ECANCELED (stop_fd), -ESHUTDOWN (client_fd), -ENOMEM; anything else is a connection
+ * that cannot be made or was lost. */
 int peer_connect(const char *path, enum peer_kind kind, const struct patience *patience,
                  struct peer **ret_peer, struct problem *problem);
 struct peer *peer_free(struct peer *peer);

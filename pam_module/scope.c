@@ -102,13 +102,15 @@ static uint64_t microseconds_until(uint64_t then)
     return left * 1000000;
 }
 
-/* SendSIGHUP, or an interactive shell, which ignores SIGTERM, stays until the final SIGKILL and
+/* Process 0 is the sender, as the bus knows it (systemd, bus_scope_set_transient_property()): where
+ * the bus is shared with another PID namespace, this process' own number is somebody else's there.
+ * SendSIGHUP, or an interactive shell, which ignores SIGTERM, stays until the final SIGKILL and
  * leaves the terminal raw. */
 static bool append_scope(DBusMessageIter *call, const char *unit, const struct scope *scope)
 {
     char slice[32], description[LIMIT_SENTENCE];
     const char *slice_name = slice, *text = description, *collect = "inactive-or-failed";
-    dbus_uint32_t pid = (dbus_uint32_t)getpid();
+    dbus_uint32_t pid = 0;
     dbus_uint64_t stop = STOP_USEC, most = 0;
     dbus_bool_t yes = TRUE;
     struct property properties[7] = {

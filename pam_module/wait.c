@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "client.h"
+
 /* The broker ends the wait itself when it is over; this much later the module does. */
 #define GRACE_MS 5000
 /* A broker that stays away this long is not being restarted. */
@@ -158,6 +160,8 @@ int wait_for_decision(const char *path, const struct gate1_login *login, uint64_
     voice_tell(voice, "%s", words);
 
     wait.patience.stop_fd = stop_fd;
+    /* PAM is not told when the client hangs up (sshd sits in this very call). */
+    wait.patience.client_fd = client_connection(login);
     wait.until = peer_now() + (uint64_t)login->wait_seconds * 1000;
     wait.patience.deadline = wait.until + GRACE_MS;
     r = resume(&wait, peer, ret_answer, problem);

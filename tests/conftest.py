@@ -23,9 +23,9 @@ def pytest_addoption(parser):
                      "others")
     parser.addoption("--release", choices=RELEASES, action="append",
                      help="only the tests on booted hosts, and on hosts of this release")
-    parser.addoption("--deb", help="folder with the Debian package; built where it is not given")
     parser.addoption("--write-doors", action="store_true",
                      help="write packaging/doors.md anew from what the tests see")
+    parser.addoption("--deb", help="folder with the Debian package; built where it is not given")
     parser.addoption("--long", action="store_true", help="what takes longer, too")
     parser.addoption("--seed", type=int, default=1, help="of everything that is drawn")
 

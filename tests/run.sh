@@ -92,7 +92,7 @@ mkdir -p "$RESULTS"
 find "$RESULTS" -mindepth 1 -delete
 echo "seed $seed"
 
-sections=(build machine tests package trees)
+sections=(build machine tests package trees ${long:+long})
 if [ "$(id -u)" = 0 ]; then
     prepare_packages "${sections[@]}" || exit 1
 fi

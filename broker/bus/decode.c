@@ -70,6 +70,7 @@ int decode_login(DBusMessage *message, uint64_t *ret_id, struct login *ret_login
         .reason = known(dict.reason),
         .ticket = known(dict.ticket),
         .reason_source = known(dict.reason_source),
+        .authinfo = known(dict.authinfo),
         .pid = dict.pid,
         .ruid = dict.has & GATE1_LOGIN_HAS_RUID ? dict.ruid : UID_UNSET,
         .loginuid = dict.has & GATE1_LOGIN_HAS_LOGINUID ? dict.loginuid : LOGINUID_UNSET,

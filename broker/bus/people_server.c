@@ -297,8 +297,25 @@ static enum call_progress get_step(struct call *call)
     return reply_encoded(call, reply, r);
 }
 
-static int encode_list(DBusMessage *reply, const struct checkouts *checkouts)
+/* Of each those of its sessions that are open: of what has ended there may be thousands. */
+static int encode_listed(DBusMessageIter *array, const struct checkout *checkout,
+                         const struct sessions *open)
 {
+    CLEANUP_FREE struct session **own = calloc(open->count + 1, sizeof(struct session *));
+    size_t count = 0;
+
+    if (!own)
+        return -ENOMEM;
+    for (size_t i = 0; i < open->count; i++)
+        if (open->items[i]->checkout_id == checkout->id)
+            own[count++] = open->items[i];
+    return encode_checkout(array, checkout, own, count);
+}
+
+static int encode_list(DBusMessage *reply, const struct checkouts *checkouts,
+                       const struct sessions *open)
+{
+    static const struct sessions none = {0};
     DBusMessageIter iter, array;
     int r = 0;
 
@@ -306,7 +323,7 @@ static int encode_list(DBusMessage *reply, const struct checkouts *checkouts)
     if (!dbus_message_iter_open_container(&iter, DBUS_TYPE_ARRAY, "a{sv}", &array))
         return -ENOMEM;
     for (size_t i = 0; i < checkouts->count && r == 0; i++)
-        r = encode_checkout(&array, checkouts->items[i], NULL, 0);
+        r = encode_listed(&array, checkouts->items[i], checkouts->items[i]->uses ? open : &none);
     if (r < 0) {
         dbus_message_iter_abandon_container(&iter, &array);
         return r;
@@ -318,6 +335,7 @@ static enum call_progress list_step(struct call *call)
 {
     CLEANUP_MESSAGE DBusMessage *reply = NULL;
     CLEANUP_CHECKOUTS struct checkouts checkouts = {0};
+    CLEANUP_SESSIONS struct sessions open = {0};
     struct list_request request;
     struct error error;
     int r = decode_list(call->message, &request, &error);
@@ -327,11 +345,14 @@ static enum call_progress list_step(struct call *call)
                         &error);
     if (r != 0)
         return call_reply_result(call, r, &error);
+    if (ledger_open_sessions(call->bus->ledger, &open) < 0) {
+        error_set(&error, ERROR_STORAGE_FAILED, "the sessions cannot be read from the ledger");
+        return call_reply_error(call, &error);
+    }
     reply = dbus_message_new_method_return(call->message);
-    return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts) : -ENOMEM);
+    return reply_encoded(call, reply, reply ? encode_list(reply, &checkouts, &open) : -ENOMEM);
 }
 
-/* The answer to whoever asked for a page of records or rows. */
 static enum call_progress reply_trail(struct call *call, int result, const struct trail *trail,
                                       bool rows, const struct error *error)
 {

@@ -247,3 +247,49 @@ int broker_list(struct client *client, const struct broker1_filter *filter, brok
         }
     }
 }
+
+static int sessions_page(struct client *client, const struct broker1_session_filter *filter,
+                         json_t **ret_rows, struct failure *failure)
+{
+    CLEANUP_MESSAGE DBusMessage *call = broker_call_new(BROKER1_SESSIONS);
+    int r;
+
+    if (!call)
+        return failure_no_memory(failure);
+    r = append_dict(call, &broker1_session_filter_schema, filter, failure);
+    if (r != 0)
+        return r;
+    return read_call(client, call, BROKER1_SESSIONS_OUT, ret_rows, failure);
+}
+
+int broker_sessions(struct client *client, const struct broker1_session_filter *filter,
+                    broker_each each, void *userdata, struct failure *failure)
+{
+    struct broker1_session_filter page = *filter;
+
+    page.limit = LIMIT_LIST_ROWS;
+    page.has |= BROKER1_SESSION_FILTER_HAS_LIMIT;
+    for (;;) {
+        CLEANUP_JSON json_t *rows = NULL;
+        json_t *row;
+        size_t i;
+        int r = sessions_page(client, &page, &rows, failure);
+
+        if (r != 0)
+            return r;
+        if (json_array_size(rows) == 0)
+            return 0;
+        json_array_foreach(rows, i, row)
+        {
+            uint64_t number = value_number(row, "number");
+
+            if (number <= page.after)
+                return broker_odd(failure, "the list is not in order");
+            page.after = number;
+            page.has |= BROKER1_SESSION_FILTER_HAS_AFTER;
+            r = each(row, userdata);
+            if (r != 0)
+                return r;
+        }
+    }
+}

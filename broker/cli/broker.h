@@ -33,6 +33,28 @@ int broker_explain(struct client *client, const struct broker1_question *questio
 /* An object that has this id. The caller owns it. */
 int broker_get(struct client *client, uint64_t id, json_t **ret_checkout, struct failure *failure);
 
+/* Called with each record or row; what it returns, other than 0, ends the reading and is returned.
+ */
+typedef int (*broker_each_record)(json_t *record, void *userdata);
+
+/* The audit records behind *after, of one check-out or of all (id 0), however many pages that takes;
+ * *after goes on with them. Each has the keys of org.pamcheckout.Dict.record. */
+int broker_audit(struct client *client, uint64_t id, uint64_t *after, broker_each_record each,
+                 void *userdata, struct failure *failure);
+
+/* The number of the first record that is not older, as far as records are in the order of time; the
+ * last one's and 1 where all are older. */
+int broker_audit_since(struct client *client, uint64_t time, uint64_t *ret_seq,
+                       struct failure *failure);
+
+/* The rows of a table ("checkout"), as org.pamcheckout.Dict.row. */
+int broker_rows(struct client *client, const char *table, broker_each_record each, void *userdata,
+                struct failure *failure);
+
+/* The policies of that digest; the caller frees. */
+int broker_policy(struct client *client, const char *digest, char **ret_text,
+                  struct failure *failure);
+
 /* Called with each check-out; what it returns, other than 0, ends the listing and is returned. */
 typedef int (*broker_each)(json_t *checkout, void *userdata);
 
@@ -40,3 +62,7 @@ typedef int (*broker_each)(json_t *checkout, void *userdata);
  */
 int broker_list(struct client *client, const struct broker1_filter *filter, broker_each each,
                 void *userdata, struct failure *failure);
+
+/* The same for sessions, in the order of their opening. */
+int broker_sessions(struct client *client, const struct broker1_session_filter *filter,
+                    broker_each each, void *userdata, struct failure *failure);

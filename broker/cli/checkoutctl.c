@@ -42,7 +42,8 @@ static const struct command commands[] = {
     {"deny", "ID… --reason TEXT", "Deny requests.",
      "      --reason TEXT    why; the person reads it\n", command_deny},
     {"cancel", "ID", "Withdraw a request of yours that is still pending.", "", command_cancel},
-    {"checkin", "ID", "Give a check-out of yours back before its time.", "", command_checkin},
+    {"checkin", "ID", "Give a check-out of yours back before its time; its sessions end.",
+     "      --yes            ask nothing\n", command_checkin},
     {"revoke", "ID… --reason TEXT", "Take check-outs back; their sessions end.",
      "      --reason TEXT    why; the person reads it\n", command_revoke},
     {"extend", "ID --for DURATION --reason TEXT", "Ask for more time on a check-out of yours.",
@@ -55,6 +56,12 @@ static const struct command commands[] = {
      "      --reason TEXT, --ticket ID, --for DURATION, --start TIME, --door NAME, --to NAME,\n"
      "      --wait[=DURATION]  as with request\n",
      command_grant},
+    {"sessions", "[OPTION…]",
+     "List the sessions under check-outs that you may see; open ones only.",
+     "      --all            those that have ended too\n"
+     "      --person NAME    those of this person\n"
+     "      --account NAME   those in this account\n",
+     command_sessions},
     {"watch", "", "Show what is open, then every change, until you end it.", "", command_watch},
     {"explain", "--account NAME [OPTION…]", "Tell which policy decides about a login, and why.",
      "      --account NAME   the account\n"
@@ -65,6 +72,31 @@ static const struct command commands[] = {
      command_explain},
     {"policy", "check [DIRECTORY]",
      "Check policies before they are loaded; exit 1 if there is a finding.", "", command_policy},
+    {"log", "[OPTION…]", "Show the audit trail; of one check-out, of those that you may see.",
+     "      --id ID          of this check-out\n"
+     "      --person NAME, --account NAME, --actor NAME\n"
+     "                       about this person or account, done by this person\n"
+     "      --event EVENT[,EVENT…]\n"
+     "                       of these events: requested, approved, session-opened, …\n"
+     "      --since TIME, --until TIME\n"
+     "                       made between: \"2026-11-22 09:00\", \"09:00\", \"-2h\"\n"
+     "      --follow         and what comes, until you end it\n"
+     "      --csv            for spreadsheets\n"
+     "      --export FILE    the whole ledger, for verify on another machine\n",
+     command_log},
+    {"report", "[OPTION…]", "Count requests, decisions, windows and sessions.",
+     "      --by person|account|approver|state|month\n"
+     "                       for each of these; for each person\n"
+     "      --since TIME, --until TIME\n"
+     "                       of what happened between\n"
+     "      --csv            for spreadsheets\n",
+     command_report},
+    {"verify", "[OPTION…]", "Prove that the ledger is whole and that everything in it was legal.",
+     "      --ledger FILE    of an export (log --export) or a copy of ledger.db\n"
+     "      --journal FILE   a journal file, a folder of such, or what journalctl -o export wrote\n"
+     "      --no-journal     do not look at the journal\n"
+     "      --since TIME     at what the journal has from then on, where a new ledger was begun\n",
+     command_verify},
     {"doctor", "[--root DIRECTORY]",
      "Look for ways round the gates of this host, as root; exit 1 if there is a problem.",
      "      --root DIRECTORY look at the host whose files are below it\n", command_doctor},
@@ -99,7 +131,8 @@ static void help(FILE *stream)
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fputs(
         "\ncheckoutctl COMMAND --help tells more; so does checkoutctl(1).\n"
-        "Exit: 0 done, 1 refused, 2 usage, 3 waited in vain, 4 no broker, 5 sent and not known.\n",
+        "Exit: 0 done, 1 refused, 2 usage, 3 waited in vain, 4 no broker, 5 sent and not known,\n"
+        "6 not everything could be verified.\n",
         stream);
 }
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
-#include <termios.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/arguments.h"
 #include "cli/broker.h"
+#include "cli/confirm.h"
 #include "cli/result.h"
 #include "cli/view.h"
 
@@ -25,66 +23,13 @@ DEFINE_CLEANUP(FILE *, file, fclose);
 
 typedef int (*decide_one)(struct decision *decision, uint64_t id, struct failure *failure);
 
-/* Reads one line from standard input. Returns 1 for yes, 0 for everything else, or an exit code
- * above that with *failure filled in. */
-static int read_answer(struct decision *decision, bool *ret_yes, struct failure *failure)
-{
-    char answer[16] = "";
-    size_t length = 0;
-
-    for (;;) {
-        char c;
-        int r = client_wait_input(decision->client, STDIN_FILENO, failure);
-
-        if (r != 0)
-            return r;
-        if (read(STDIN_FILENO, &c, 1) != 1) {
-            /* The end of input is no answer, and leaves the cursor behind the question. */
-            fputc('\n', decision->terminal);
-            length = 0;
-            break;
-        }
-        if (c == '\n')
-            break;
-        /* Too long to be a yes stays too long. */
-        if (length < sizeof(answer) - 1)
-            answer[length++] = c;
-    }
-    answer[length] = '\0';
-    *ret_yes = strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
-    return 0;
-}
-
 /* Shows the request and asks. Returns 0 for yes. */
 static int ask(struct decision *decision, const json_t *checkout, uint64_t id,
                struct failure *failure)
 {
-    FILE *terminal = decision->terminal;
-    bool yes = false;
-    int r;
-
-    view_block(&decision->cli->output, terminal, checkout, VIEW_DECISION);
-    /* What was typed before the question was there answers something else; what comes after it counts,
-     * however fast. */
-    (void)fflush(terminal);
-    tcflush(STDIN_FILENO, TCIFLUSH);
-    output_part(&decision->cli->output, terminal, COLOUR_BOLD, "Approve request %" PRIu64 "? [y/N]",
-                id);
-    output_part(&decision->cli->output, terminal, COLOUR_NONE, " ");
-    decision->cli->output.wrap.column = 0;
-    /* What could not be shown was not seen. */
-    if (fflush(terminal) != 0 || ferror(terminal) || decision->cli->output.error)
-        return failure_set(failure, EXIT_REFUSED, "NotShown",
-                           "the request could not be shown on the terminal; it was not approved");
-    r = read_answer(decision, &yes, failure);
-    if (r != 0) {
-        fputc('\n', terminal);
-        return r;
-    }
-    if (!yes)
-        return failure_set(failure, EXIT_REFUSED, "NotConfirmed",
-                           "you did not say yes; it was not approved");
-    return 0;
+    view_block(&decision->cli->output, decision->terminal, checkout, VIEW_DECISION);
+    return confirm_ask(decision->cli, decision->client, decision->terminal, "approved", failure,
+                       "Approve request %" PRIu64 "?", id);
 }
 
 /* Nobody is asked about what the broker will refuse. */
@@ -183,27 +128,6 @@ static int check_ids(struct cli *cli, char **ids, int n_ids)
     return 0;
 }
 
-/* Where the approver sits, if standard input is a terminal: where they will see the question, even
- * if the other streams go elsewhere. */
-static int find_terminal(struct cli *cli, FILE **ret_terminal, FILE **ret_opened)
-{
-    if (!isatty(STDIN_FILENO))
-        return 0;
-    if (isatty(STDERR_FILENO)) {
-        *ret_terminal = stderr;
-    } else if (isatty(STDOUT_FILENO) && !cli->output.json) {
-        *ret_terminal = stdout;
-    } else {
-        *ret_opened = fopen("/dev/tty", "we");
-        if (!*ret_opened)
-            return arguments_wrong(cli,
-                                   "there is no terminal to show the request on; --yes approves "
-                                   "without asking");
-        *ret_terminal = *ret_opened;
-    }
-    return 0;
-}
-
 int command_approve(struct cli *cli, int argc, char **argv)
 {
     enum { FOR, START, REASON, YES, N_OPTIONS };
@@ -220,7 +144,10 @@ int command_approve(struct cli *cli, int argc, char **argv)
     if (r == 0)
         r = check_ids(cli, argv + first, argc - first);
     if (r == 0 && !arguments[YES].given)
-        r = find_terminal(cli, &decision.terminal, &opened);
+        r = confirm_terminal(cli,
+                             "there is no terminal to show the request on; --yes approves without "
+                             "asking",
+                             &decision.terminal, &opened);
     if (r != 0)
         return r;
 

@@ -18,8 +18,8 @@ struct policies {
     const char *root;
 };
 
-static void add_policy_finding(const char *policy, const char *file, unsigned line,
-                               const char *sentence, void *userdata)
+static void add_policy_finding(const char *policy, const char *where, const char *file,
+                               unsigned line, const char *sentence, void *userdata)
 {
     const struct policies *policies = userdata;
     size_t length = strlen(policies->root);
@@ -28,13 +28,13 @@ static void add_policy_finding(const char *policy, const char *file, unsigned li
         file += length;
     findings_add(policies->findings, FINDING_WARNING, "policy", file, line,
                  "Correct the policy, then run checkoutctl policy check and checkoutctl reload.",
-                 "%s%s%s%s.", policy ? "The policy " : "In [managers] ", policy ? policy : "",
+                 "%s%s%s%s.", policy ? "The policy " : where, policy ? policy : "",
                  policy ? " " : "", sentence);
 }
 
 static void add_lint_finding(const struct policy *policy, const char *sentence, void *userdata)
 {
-    add_policy_finding(policy->name, policy->file, policy->line, sentence, userdata);
+    add_policy_finding(policy->name, "", policy->file, policy->line, sentence, userdata);
 }
 
 /* The policies, or NULL; what is wrong with them is among the findings. */

@@ -15,6 +15,7 @@ enum exit_code {
     EXIT_WAITED = 3,    /* the wait ran out, or the request lapsed */
     EXIT_NO_BROKER = 4, /* nobody there to ask */
     EXIT_UNKNOWN = 5,   /* something was sent and its outcome is unknown */
+    EXIT_UNPROVEN = 6,  /* nothing was found wrong, and not everything could be looked at */
 };
 
 #define FAILURE_NAME_MAX 64

@@ -116,6 +116,22 @@ static void put(struct output *output, FILE *stream, const char *before, const c
     note_error(output, stream);
 }
 
+void output_line_escaped(struct output *output, FILE *stream, const char *text)
+{
+    bool ascii = !output->utf8 && isatty(fileno(stream));
+    CLEANUP_FREE char *copy = ascii ? ascii_only(text) : NULL;
+
+    if (ascii && !copy) {
+        output->error = ENOMEM;
+        return;
+    }
+    output->wrap.width = terminal_width(stream);
+    wrap_put(&output->wrap, stream, copy ? copy : text);
+    fputc('\n', stream);
+    note_error(output, stream);
+    output->wrap.column = 0;
+}
+
 void output_line(struct output *output, FILE *stream, const char *format, ...)
 {
     va_list arguments;

@@ -39,6 +39,9 @@ void output_line(struct output *output, FILE *stream, const char *format, ...)
 void output_part(struct output *output, FILE *stream, enum output_colour colour, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
 
+/* The same for a text that is escaped already (text.h). */
+void output_line_escaped(struct output *output, FILE *stream, const char *text);
+
 /* How the next lines go on in another one: how far indented, and with "| " before it, where
  * somebody else's text could be taken for ours. */
 void output_indent(struct output *output, size_t indent, bool mark);

@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "cli/arguments.h"
 #include "cli/candidates.h"
+#include "cli/persons_check.h"
 #include "cli/policy_check.h"
 #include "cli/value.h"
 #include "policy/config.h"
@@ -23,15 +25,20 @@ struct check {
     int error; /* the first one, negative */
 };
 
-static void report_at(struct check *check, const char *policy, const char *file, unsigned line,
-                      const char *sentence)
+struct persons_report {
+    struct check *check;
+    const char *file;
+};
+
+static void report_at(struct check *check, const char *policy, const char *where, const char *file,
+                      unsigned line, const char *sentence)
 {
-    check->report(policy, file, line, sentence, check->userdata);
+    check->report(policy, where, file, line, sentence, check->userdata);
 }
 
 static void report(const struct policy *policy, const char *sentence, void *userdata)
 {
-    report_at(userdata, policy->name, policy->file, policy->line, sentence);
+    report_at(userdata, policy->name, "[policy ", policy->file, policy->line, sentence);
 }
 
 static void find(struct check *check, const struct policy *policy, const char *format, ...)
@@ -54,22 +61,6 @@ static void find(struct check *check, const struct policy *policy, const char *f
     report(policy, sentence, check);
 }
 
-/* What came of looking up a name: errno of a look-up that found nothing. getpwnam(3) lists what
- * systems leave in it where there simply is no such name. */
-static const char *why_unknown(int error)
-{
-    switch (error) {
-    case 0:
-    case ENOENT:
-    case ESRCH:
-    case EBADF:
-    case EPERM:
-        return "does not exist on this host";
-    default:
-        return "could not be looked up";
-    }
-}
-
 /* Fills in the uids too, by which policies match. */
 static void check_accounts(struct check *check, struct policy *policy)
 {
@@ -82,7 +73,7 @@ static void check_accounts(struct check *check, struct policy *policy)
         errno = 0;
         user = getpwnam(account->name);
         if (!user) {
-            find(check, policy, "the account %s %s", account->name, why_unknown(errno));
+            find(check, policy, "the account %s %s", account->name, check_why_unknown(errno));
             continue;
         }
         account->uid = user->pw_uid;
@@ -101,7 +92,7 @@ static void check_principals(struct check *check, const struct policy *policy, c
         errno = 0;
         if (principal->is_group ? !getgrnam(principal->name) : !getpwnam(principal->name))
             find(check, policy, "%s: %s %s %s", key, principal->is_group ? "the group" : "the user",
-                 principal->name, why_unknown(errno));
+                 principal->name, check_why_unknown(errno));
     }
 }
 
@@ -118,7 +109,7 @@ static void check_manager(const struct policy_manager *manager, void *userdata)
         user = getpwnam(names[i]);
         if (!user)
             (void)snprintf(sentence, sizeof(sentence), "%s: the user %s %s", manager->person,
-                           names[i], why_unknown(errno));
+                           names[i], check_why_unknown(errno));
         else if (i == 1 && user->pw_uid == 0)
             (void)snprintf(sentence, sizeof(sentence),
                            "%s: the manager is root, whose approvals are refused: approvers are "
@@ -126,7 +117,7 @@ static void check_manager(const struct policy_manager *manager, void *userdata)
                            manager->person);
         else
             continue;
-        report_at(check, NULL, manager->file, manager->line, sentence);
+        report_at(check, NULL, "[managers] ", manager->file, manager->line, sentence);
     }
 }
 
@@ -189,6 +180,13 @@ static int check_quorum(struct check *check, const struct policy *policy)
     return r;
 }
 
+static void report_line(const struct person_line *line, const char *sentence, void *userdata)
+{
+    struct persons_report *to = userdata;
+
+    report_at(to->check, NULL, "", to->file, line->line, sentence);
+}
+
 static int check_set(struct check *check, struct policy_set *set)
 {
     int r = 0;
@@ -203,6 +201,11 @@ static int check_set(struct check *check, struct policy_set *set)
         r = check_quorum(check, policy);
     }
     policy_managers_each(set, check_manager, check);
+    if (set->persons) {
+        struct persons_report to = {check, set->persons->file};
+
+        persons_check(set, (uint64_t)time(NULL), report_line, &to);
+    }
     if (r == 0)
         r = policy_lint(set, report, check);
     return r < 0 ? r : check->error;
@@ -220,16 +223,16 @@ struct printing {
     size_t findings;
 };
 
-static void print_finding(const char *policy, const char *file, unsigned line, const char *sentence,
-                          void *userdata)
+static void print_finding(const char *policy, const char *where, const char *file, unsigned line,
+                          const char *sentence, void *userdata)
 {
     struct printing *printing = userdata;
     CLEANUP_JSON json_t *finding = NULL;
 
     printing->findings++;
     if (!printing->output->json) {
-        output_line(printing->output, stdout, "%s:%u: [%s%s] %s", file ? file : "?", line,
-                    policy ? "policy " : "managers", policy ? policy : "", sentence);
+        output_line(printing->output, stdout, "%s:%u: %s%s%s%s", file ? file : "?", line, where,
+                    policy ? policy : "", policy ? "] " : "", sentence);
         return;
     }
     finding = json_pack("{s:s?, s:s?, s:i, s:s}", "policy", policy, "file", file, "line", (int)line,

@@ -186,9 +186,7 @@ int command_extend(struct cli *cli, int argc, char **argv)
     return file(cli, &filing);
 }
 
-/* cancel and checkin: what somebody does with a request of their own. */
-static int end_own(struct cli *cli, int argc, char **argv,
-                   int (*end)(struct client *, uint64_t, struct failure *))
+int command_cancel(struct cli *cli, int argc, char **argv)
 {
     CLEANUP_CLIENT struct client *client = NULL;
     struct failure failure;
@@ -203,16 +201,6 @@ static int end_own(struct cli *cli, int argc, char **argv,
     if (r == 0)
         r = client_guard_signals(client, &failure);
     if (r == 0)
-        r = end(client, id, &failure);
+        r = broker_cancel(client, id, &failure);
     return r != 0 ? result_failed(cli, &failure, id) : result_done(cli, client, id);
-}
-
-int command_cancel(struct cli *cli, int argc, char **argv)
-{
-    return end_own(cli, argc, argv, broker_cancel);
-}
-
-int command_checkin(struct cli *cli, int argc, char **argv)
-{
-    return end_own(cli, argc, argv, broker_check_in);
 }

@@ -215,12 +215,16 @@ static void put_session(struct output *output, FILE *stream, const json_t *sessi
     const char *name = value_text(session, "session"), *service = value_text(session, "service");
     const char *tty = value_text(session, "tty"), *rhost = value_text(session, "rhost");
     uint64_t opened = value_number(session, "opened"), closed = value_number(session, "closed");
+    const char *how = value_text(session, "how"), *unit = value_text(session, "unit");
     char from[DATE_TEXT_MAX], to[DATE_TEXT_MAX];
 
-    output_line(output, stream, "%s to %s  %s%s%s%s%s%s%s",
+    output_line(output, stream, "%s to %s  %s%s%s%s%s%s%s%s%s%s%s",
                 opened ? date_format(opened, from) : "?", closed ? date_format(closed, to) : "now",
                 service ? service : "", tty ? " on " : "", tty ? tty : "", rhost ? " from " : "",
-                rhost ? rhost : "", name ? ", session " : "", name ? name : "");
+                rhost ? rhost : "", unit ? " in " : "", unit ? unit : "",
+                how && strcmp(how, "closed") != 0 ? ", " : "",
+                how && strcmp(how, "closed") != 0 ? how : "", name ? ", session " : "",
+                name ? name : "");
 }
 
 /* What a newer broker tells beyond what has a name here. */

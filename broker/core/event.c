@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/event.h"
 
+#include <string.h>
+
 static const char *const event_names[EVENT_KIND_COUNT] = {
     [EVENT_REQUESTED] = "requested",
     [EVENT_DECISION] = "decision",
@@ -31,4 +33,13 @@ static const char *const event_names[EVENT_KIND_COUNT] = {
 const char *event_name(enum event_kind kind)
 {
     return (unsigned)kind < EVENT_KIND_COUNT ? event_names[kind] : "unknown";
+}
+
+enum event_kind event_from_name(const char *name)
+{
+    enum event_kind kind = 0;
+
+    while (kind < EVENT_KIND_COUNT && (!name || strcmp(event_names[kind], name) != 0))
+        kind++;
+    return kind;
 }

@@ -38,6 +38,9 @@ enum event_kind {
 /* "session-opened"; never NULL. */
 const char *event_name(enum event_kind kind);
 
+/* The event of that name, or EVENT_KIND_COUNT. */
+enum event_kind event_from_name(const char *name);
+
 /* Borrowed throughout: valid while the sink is called. */
 struct event {
     enum event_kind kind;
@@ -54,6 +57,7 @@ struct event {
     const struct session *session; /* NULL where none is concerned */
     /* A refusal at the door with no check-out still names these; NULL where unknown. */
     const char *person, *account, *door, *service, *tty, *rhost, *policy, *policy_digest;
+    bool retold; /* from the ledger, later */
 };
 
 /* Told of every event after its transaction was committed, in order. Must not call the ledger's

@@ -110,19 +110,24 @@ static int add_digest(json_t *record, const char *key, char *row)
 }
 
 /* Ties the rows, as the change leaves them, to the record. */
-static int add_rows(json_t *record, const struct change *change)
+static int add_rows(const struct ledger *ledger, json_t *record, const struct change *change)
 {
+    CLEANUP_SESSION struct session *session = NULL;
     char *row = NULL;
 
     if (change->checkout &&
         (store_checkout_text(change->checkout, &row) < 0 || add_digest(record, "row", row) < 0))
         return -ENOMEM;
     row = NULL;
-    /* As it is opened: that it is closed is another record's. */
-    if (change->session && change->kind == EVENT_SESSION_OPENED &&
-        (store_session_text(change->session, &row) < 0 ||
-         add_digest(record, "session_row", row) < 0))
-        return -ENOMEM;
+    /* A session's change writes some of its columns: what is there now counts. */
+    if (change->session) {
+        int r = store_get_session(ledger->store, change->session->session, &session);
+
+        if (r < 0)
+            return r;
+        if (store_session_text(session, &row) < 0 || add_digest(record, "session_row", row) < 0)
+            return -ENOMEM;
+    }
     row = NULL;
     return change->decision &&
                    (store_decision_text(change->checkout->id, change->decision, &row) < 0 ||
@@ -156,7 +161,15 @@ static int add_terms(json_t *record, const struct change *change, enum checkout_
                      add_optional_number(record, "seconds", decision->seconds) < 0 ||
                      add_optional_number(record, "start", decision->start) < 0))
         return -ENOMEM;
+    /* How long it took to decide is then known from this record alone. */
+    if (checkout && (decision || change->life == LIFE_APPROVED || change->life == LIFE_APPLIED) &&
+        canonical_add_number(record, "requested", checkout->requested) < 0)
+        return -ENOMEM;
+    if (checkout && (change->life == LIFE_APPROVED || change->life == LIFE_APPLIED) &&
+        canonical_add_number(record, "duration", checkout_granted_seconds(checkout)) < 0)
+        return -ENOMEM;
     if (session && (canonical_add_text(record, "session", session->session) < 0 ||
+                    canonical_add_text(record, "inside", session->inside) < 0 ||
                     canonical_add_text(record, "unit", session->unit) < 0 ||
                     add_optional_number(record, "pid", session->pid) < 0))
         return -ENOMEM;
@@ -187,7 +200,7 @@ int audit_record(const struct ledger *ledger, const struct change *change,
         canonical_add_text(record, "reason", reason_of(change)) < 0 ||
         add_checkout(record, change, state_old) < 0 || add_place(record, change) < 0 ||
         add_actor(record, change->actor) < 0 || add_terms(record, change, state_old) < 0 ||
-        add_rows(record, change) < 0)
+        add_rows(ledger, record, change) < 0)
         return -ENOMEM;
     text = canonical_text(record);
     if (!text)

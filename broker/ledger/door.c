@@ -203,6 +203,19 @@ static int say_how_to_request(const struct ledger *ledger, const struct entrance
                        policy->ticket == NEED_REQUIRED ? " --ticket NUMBER" : "");
 }
 
+/* Of a key's owner it says nothing: before the session sshd still has its own, of whoever started
+ * it, and then the shared account's (pam_loginuid(8)), with which nobody is to decide about this.
+ */
+static uint32_t loginuid_of(const struct login *login, const struct entrance *entrance)
+{
+    return entrance->name == entrance->owner ? entrance->account->uid : login->loginuid;
+}
+
+static bool asks_at_prompt(const struct login *login)
+{
+    return login->reason_source && strcmp(login->reason_source, "prompt") == 0;
+}
+
 static int file(struct ledger *ledger, const struct login *login, const struct entrance *entrance,
                 struct roster *roster, const struct moment *now, struct verdict *verdict)
 {
@@ -211,18 +224,23 @@ static int file(struct ledger *ledger, const struct login *login, const struct e
     struct error error = {0};
     struct draft draft = {.person = entrance->person,
                           .account = entrance->account,
-                          .person_loginuid = login->loginuid,
+                          .person_loginuid = loginuid_of(login, entrance),
                           .policy = entrance->policy,
                           .login = login,
                           .reason = login->reason,
                           .ticket = login->ticket,
-                          .reason_source = login->reason_source,
+                          .reason_source =
+                              login->reason || login->ticket ? login->reason_source : NULL,
                           .door = login->door,
                           .waiting = login->wait_seconds > 0};
     uint64_t seconds;
     int r =
         policy_check_request(entrance->policy, login->reason, login->ticket, 0, &seconds, &error);
 
+    if (r != 0 && asks_at_prompt(login))
+        return verdict_say(verdict,
+                           login->reason || login->ticket ? VERDICT_REFUSED : VERDICT_INCOMPLETE,
+                           "%s", error.text);
     if (r != 0)
         return say_how_to_request(ledger, entrance, &error, login, now, verdict);
     r = request_file(ledger, &draft, roster, now, &checkout, &error);

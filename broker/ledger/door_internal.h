@@ -6,8 +6,10 @@
 
 #include "ledger/ledger_internal.h"
 
-/* Borrowed from the roster and the policies. */
+/* Borrowed from the roster, the login and the policies; must not be moved or copied. */
 struct entrance {
+    const char *name; /* of who asks: the login's, or the key's owner; NULL: not known */
+    char owner[LIMIT_NAME + 1];
     const struct identity *person, *account; /* NULL: not known */
     const struct policy *policy;             /* NULL unless one decides */
     bool rehearses;                          /* starts no clock: what it would be is only said */

@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "ledger/door_internal.h"
+#include "policy/persons.h"
 #include "text.h"
 
 static const char *const verdict_names[] = {
-    [VERDICT_REFUSED] = "refused",     [VERDICT_PENDING] = "pending", [VERDICT_ALLOW] = "allow",
-    [VERDICT_UNMANAGED] = "unmanaged", [VERDICT_EXEMPT] = "exempt",
+    [VERDICT_REFUSED] = "refused", [VERDICT_PENDING] = "pending",
+    [VERDICT_ALLOW] = "allow",     [VERDICT_UNMANAGED] = "unmanaged",
+    [VERDICT_EXEMPT] = "exempt",   [VERDICT_INCOMPLETE] = "incomplete",
 };
 
 const char *verdict_name(enum verdict_kind kind)
 {
-    return (unsigned)kind <= VERDICT_EXEMPT ? verdict_names[kind] : verdict_names[VERDICT_REFUSED];
+    return (unsigned)kind <= VERDICT_INCOMPLETE ? verdict_names[kind]
+                                                : verdict_names[VERDICT_REFUSED];
 }
 
 int verdict_say(struct verdict *verdict, enum verdict_kind kind, const char *format, ...)
@@ -42,7 +45,7 @@ int verdict_say(struct verdict *verdict, enum verdict_kind kind, const char *for
 static int identify(const struct login *login, struct roster *roster, struct entrance *entrance,
                     struct verdict *verdict)
 {
-    int person = roster_user(roster, login->person, false, &entrance->person);
+    int person = roster_user(roster, entrance->name, false, &entrance->person);
     int account = roster_user(roster, login->account, false, &entrance->account);
 
     if (person == -EAGAIN || account == -EAGAIN)
@@ -52,7 +55,7 @@ static int identify(const struct login *login, struct roster *roster, struct ent
         verdict_say(verdict, VERDICT_REFUSED,
                     person == -ENOENT ? "there is no user %s on this host"
                                       : "the name service did not say in time who %s is: try again",
-                    login->person);
+                    entrance->name);
         return 1;
     }
     if (account < 0) {
@@ -96,15 +99,16 @@ static int check_person(const struct login *login, const struct identity *person
     return 0;
 }
 
-/* A shared account says nothing about who logs in to it. 0 or 1 with the verdict decided. */
-static int check_key_owner(const struct login *login, const struct policy *policy,
-                           struct verdict *verdict)
+/* A shared account says nothing about who logs in to it, and at the console there are no keys. 0 or
+ * 1 with the verdict decided. */
+static int check_shared(const struct login *login, const struct policy *policy,
+                        struct verdict *verdict)
 {
-    if (policy->person != PERSON_IS_KEY_OWNER || !(login->door & (DOOR_SSH | DOOR_LOGIN)))
+    if (policy->person != PERSON_IS_KEY_OWNER || login->door != DOOR_LOGIN)
         return 0;
     verdict_say(verdict, VERDICT_REFUSED,
-                "%s is shared, and whose key this login was made with cannot be told: log in as "
-                "yourself and use sudo or su",
+                "%s is shared, and who logs in to it here cannot be told: log in as yourself and "
+                "use sudo or su",
                 login->account);
     return 1;
 }
@@ -139,6 +143,96 @@ static int say_unmanaged(const struct ledger *ledger, struct roster *roster,
     return 1;
 }
 
+/* No key is to be seen: why not, and what to do. */
+static int refuse_without_key(const struct login *login, struct verdict *verdict)
+{
+    if (strcmp(login->service, "sshd") != 0)
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "%s is shared, and only sshd says whose key a login was made with, which %s is "
+                    "not: log in as yourself and use sudo or su",
+                    login->account, login->service);
+    else if (login->phase && strcmp(login->phase, "account") == 0)
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "%s is shared, and in the account phase sshd does not show whose key this is: "
+                    "your administrator has to move the gate of %s to the session phase, see "
+                    "pam_checkout(8)",
+                    login->account, login->account);
+    else
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "%s is shared, and this login was made without a key that tells who you are: "
+                    "log in with your own ssh key",
+                    login->account);
+    return 1;
+}
+
+/* The name may be a second one of somebody else, and then what was approved for one would be used
+ * by the other. 0, 1 with the verdict decided, or -EAGAIN. */
+static int check_owner(struct roster *roster, struct entrance *entrance, struct verdict *verdict)
+{
+    const struct identity *owner = NULL, *same = NULL;
+    int r = roster_user(roster, entrance->owner, false, &owner);
+
+    if (r == 0)
+        r = roster_uid(roster, owner->uid, false, &same);
+    if (r == -EAGAIN)
+        return r;
+    if (r == 0 && owner->uid != 0 && strcmp(owner->name, entrance->owner) == 0 &&
+        strcmp(same->name, entrance->owner) == 0) {
+        entrance->name = entrance->owner;
+        return 0;
+    }
+    if (r == -ENOENT)
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "this key is the one of %s, by " PERSONS_FILE ", and there is no such user on "
+                    "this host: ask an administrator",
+                    entrance->owner);
+    else if (r < 0)
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "the name service did not say in time who %s is: try again", entrance->owner);
+    else if (owner->uid == 0)
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "this key is the one of %s, by " PERSONS_FILE ", and uid 0 is no person: ask "
+                    "an administrator to write the person's own name there",
+                    entrance->owner);
+    else
+        verdict_say(verdict, VERDICT_REFUSED,
+                    "this key is the one of %s, by " PERSONS_FILE ", which is another name of %s "
+                    "(uid %u): ask an administrator to write that name there",
+                    entrance->owner, same->name, owner->uid);
+    return 1;
+}
+
+/* Who asks: at the ssh door of a shared account the owner of the key, else whom the door says. 0
+ * with entrance->name set, 1 with the verdict decided, -EAGAIN. */
+static int find_asker(struct ledger *ledger, const struct login *login, struct roster *roster,
+                      const struct moment *now, struct entrance *entrance, struct verdict *verdict)
+{
+    const struct identity *account = NULL;
+    struct error error;
+    int r;
+
+    entrance->name = login->person;
+    if (login->door != DOOR_SSH || !ledger->policies)
+        return 0;
+    r = roster_user(roster, login->account, false, &account);
+    if (r == -EAGAIN)
+        return r;
+    if (r < 0 || !policy_sharing(ledger->policies, account))
+        return 0;
+
+    entrance->account = account;
+    entrance->name = NULL;
+    /* Of another service it is whatever its environment says. */
+    if (strcmp(login->service, "sshd") != 0 || !persons_authinfo_has_key(login->authinfo))
+        return refuse_without_key(login, verdict);
+    if (persons_find_owner(ledger->policies->persons, login->authinfo, now->wall, entrance->owner,
+                           &error) != 0) {
+        verdict_say(verdict, VERDICT_REFUSED, "%s", error.text);
+        return 1;
+    }
+    return check_owner(roster, entrance, verdict);
+}
+
 /* Finds the deciding policy. 0 with entrance->policy set, 1 with the verdict decided, -EAGAIN. */
 static int find_policy(struct ledger *ledger, const struct login *login, struct roster *roster,
                        const struct moment *now, struct entrance *entrance, struct verdict *verdict)
@@ -160,13 +254,13 @@ static int find_policy(struct ledger *ledger, const struct login *login, struct 
     }
     answer = policy_decide(ledger->policies, &question);
     if (answer.verdict == POLICY_NEEDS_GROUPS) {
-        r = roster_user(roster, login->person, true, &question.person);
+        r = roster_user(roster, entrance->name, true, &question.person);
         if (r == -EAGAIN)
             return r;
         if (r < 0) {
             verdict_say(verdict, VERDICT_REFUSED,
                         "the name service did not say in time which groups %s is in: try again",
-                        login->person);
+                        entrance->name);
             return 1;
         }
         answer = policy_decide(ledger->policies, &question);
@@ -174,7 +268,7 @@ static int find_policy(struct ledger *ledger, const struct login *login, struct 
     switch (answer.verdict) {
     case POLICY_DECIDES:
         entrance->policy = answer.policy;
-        return check_key_owner(login, answer.policy, verdict);
+        return check_shared(login, answer.policy, verdict);
     case POLICY_UNMANAGED:
         return say_unmanaged(ledger, roster, entrance, verdict);
     case POLICY_EXEMPT:
@@ -199,8 +293,10 @@ static int find_policy(struct ledger *ledger, const struct login *login, struct 
 int door_enter(struct ledger *ledger, const struct login *login, struct roster *roster,
                const struct moment *now, struct entrance *entrance, struct verdict *verdict)
 {
-    int r = identify(login, roster, entrance, verdict);
+    int r = find_asker(ledger, login, roster, now, entrance, verdict);
 
+    if (r == 0)
+        r = identify(login, roster, entrance, verdict);
     if (r == 0)
         r = check_person(login, entrance->person, verdict);
     return r == 0 ? find_policy(ledger, login, roster, now, entrance, verdict) : r;

@@ -198,8 +198,8 @@ static void tell(struct ledger *ledger, const struct change *change, const struc
         .term = change->decision ? change->decision->term : NULL,
         .session = session,
         .person = session    ? session->person
-                  : login    ? login->person
                   : checkout ? checkout->person
+                  : login    ? login->person
                              : change->person,
         .account = session    ? session->account
                    : login    ? login->account
@@ -255,6 +255,8 @@ static int commit_once(struct ledger *ledger, const struct change *changes, size
     }
     if (r == 0)
         r = store_raise_clock(ledger->store, now->wall);
+    if (r == 0)
+        r = store_raise_journal_mark(ledger->store, ledger->journal_mark);
     if (r == 0)
         r = store_commit(ledger->store);
     if (r < 0) {

@@ -48,6 +48,24 @@ void ledger_learn_account(struct ledger *ledger, const char *name, uid_t uid);
 int ledger_note(struct ledger *ledger, enum event_kind kind, const char *reason,
                 const struct moment *now, struct error *error);
 
+/* ---- what the journal has of it (retell.c) ---- */
+
+/* The last audit record, and the last one that the journal is known to have. */
+uint64_t ledger_head(const struct ledger *ledger);
+uint64_t ledger_journal_mark(const struct ledger *ledger);
+
+/* The journal has everything up to that record: written down with the next change, or now. */
+void ledger_note_journal(struct ledger *ledger, uint64_t seq);
+int ledger_keep_journal_mark(struct ledger *ledger); /* 0 or a negative errno */
+
+/* Takes an event that is told again; false: not now, and none behind it. */
+typedef bool (*event_taker)(const struct event *event, void *userdata);
+
+/* Tells the events of up to `limit` records behind `after` again, as far as the records say what
+ * happened. 0, or a negative errno of the store. */
+int ledger_retell(struct ledger *ledger, uint64_t after, size_t limit, event_taker take,
+                  void *userdata);
+
 /* Lets time do its work: lapses, starts, expiries. */
 int ledger_tick(struct ledger *ledger, const struct moment *now, struct error *error);
 
@@ -68,6 +86,7 @@ struct login {
     const char *person, *account;
     const char *service, *phase, *tty, *rhost, *command;
     const char *reason, *ticket, *reason_source;
+    const char *authinfo; /* sshd's SSH_AUTH_INFO_0, lines; only of its own service */
     uint32_t pid, ruid, loginuid, audit_session, wait_seconds;
     /* Session phase. The scope that the login lives in by now, and its cgroup; of root, from within
      * what the login came. */
@@ -81,7 +100,8 @@ enum verdict_kind {
     VERDICT_PENDING,
     VERDICT_ALLOW,
     VERDICT_UNMANAGED,
-    VERDICT_EXEMPT
+    VERDICT_EXEMPT,
+    VERDICT_INCOMPLETE /* words are missing that the door can ask for; nothing was filed */
 };
 
 const char *verdict_name(enum verdict_kind kind);

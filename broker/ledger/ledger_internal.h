@@ -32,7 +32,8 @@ struct ledger {
     struct policy_set *policies;
     char *policy_problem; /* why the newest policies were not taken; NULL: they were */
     struct refusal refusals[REFUSALS_REMEMBERED];
-    uint64_t repeats; /* of all refusals, not yet recorded */
+    uint64_t repeats;      /* of all refusals, not yet recorded */
+    uint64_t journal_mark; /* the journal has the records up to this one */
 };
 
 struct actor {

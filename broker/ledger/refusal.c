@@ -147,14 +147,16 @@ static void note(struct ledger *ledger, const struct refusal *wanted, const stru
 void door_refuse(struct ledger *ledger, const struct login *login, const struct entrance *entrance,
                  const struct moment *now, struct verdict *verdict)
 {
+    struct login asked = *login;
     const struct identity *person = entrance->person, *account = entrance->account;
     struct refusal refusal = {.uid = person ? person->uid : UID_UNSET,
                               .account_uid = account ? account->uid : UID_UNSET,
                               .door = login->door,
-                              .person = (char *)login->person,
+                              .person = (char *)entrance->name,
                               .account = (char *)login->account};
-    struct change change = {.login = login};
+    struct change change = {.login = &asked};
 
+    asked.person = entrance->name;
     verdict->kind = VERDICT_REFUSED;
     note(ledger, &refusal, &change, verdict->message, now);
 }

@@ -7,6 +7,15 @@
 #include "core/scope.h"
 #include "ledger/door_internal.h"
 
+/* Is it the session of such a login? At the ssh door of a shared account a login says no more of
+ * its person than the account; root within a session is not its person. */
+static bool is_of(const struct session *session, const struct login *login)
+{
+    return strcmp(session->account, login->account) == 0 &&
+           (session->inside || strcmp(session->person, login->person) == 0 ||
+            (login->door == DOOR_SSH && strcmp(login->person, login->account) == 0));
+}
+
 /* ---- opening ---- */
 
 /* The open session that this very process has for the same login; NULL: none. */
@@ -21,9 +30,8 @@ static int find_own(struct ledger *ledger, const struct login *login, const stru
         return 0;
     if (r < 0)
         return r;
-    if (!session->inside && (strcmp(session->person, login->person) != 0 ||
-                             strcmp(session->account, login->account) != 0 ||
-                             strcmp(session->door, door_name(login->door)) != 0))
+    if (!session->inside &&
+        (!is_of(session, login) || strcmp(session->door, door_name(login->door)) != 0))
         return 0;
     *ret_session = TAKE_PTR(session);
     return 0;
@@ -315,8 +323,7 @@ int ledger_close_session(struct ledger *ledger, const struct login *login, const
         return 0;
     if (r < 0)
         return ledger_storage_error(ledger, r, error);
-    if (session->cgroup || strcmp(session->account, login->account) != 0 ||
-        (!session->inside && strcmp(session->person, login->person) != 0))
+    if (session->cgroup || !is_of(session, login))
         return 0;
     return end(ledger, session, SESSION_CLOSED, NULL, login, now, error);
 }

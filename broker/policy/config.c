@@ -17,12 +17,14 @@
 #include "policy/config_managers.h"
 #include "policy/config_policy.h"
 #include "policy/config_value.h"
+#include "policy/persons.h"
 #include "text.h"
 
 #define POLICY_FILES_MAX 256
 #define POLICY_NAME_MAX 64
 #define POLICY_SECTION "policy "
 #define SUFFIX ".conf"
+#define PERSONS_NAME "persons"
 
 static int out_of_memory(const char *file, struct error *error)
 {
@@ -316,6 +318,48 @@ static int load_file(struct policy_set *set, int directory_fd, const char *direc
     return 0;
 }
 
+/* "/etc/pam-checkout/policy.d" -> "/etc/pam-checkout/persons", for messages. */
+static char *persons_path(const char *directory)
+{
+    size_t length = strlen(directory);
+    const char *base;
+    char *path = NULL;
+    int r;
+
+    while (length > 1 && directory[length - 1] == '/')
+        length--;
+    base = memrchr(directory, '/', length);
+    base = base ? base + 1 : directory;
+    if (*base == '.' || length == 1)
+        r = asprintf(&path, "%.*s/../" PERSONS_NAME, (int)length, directory);
+    else
+        r = asprintf(&path, "%.*s" PERSONS_NAME, (int)(base - directory), directory);
+    return r < 0 ? NULL : path;
+}
+
+/* The file beside the directory. Its lines are comments in the text of all, which is read again as
+ * policies. */
+static int load_persons(struct policy_set *set, int directory_fd, const char *directory, FILE *all,
+                        struct error *error)
+{
+    CLEANUP_FREE char *file = persons_path(directory);
+    CLEANUP_FREE char *text = NULL;
+    size_t length = 0;
+    int r;
+
+    if (!file)
+        return out_of_memory(directory, error);
+    r = config_file_read(directory_fd, "../" PERSONS_NAME, file, &text, &length, error);
+    if (r == 0 && text)
+        r = persons_parse(file, text, length, &set->persons, error);
+    if (r != 0 || !text)
+        return r;
+    fprintf(all, "# %s\n", file);
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) && rest;)
+        fprintf(all, "#| %s\n", line);
+    return 0;
+}
+
 static int load_files(struct policy_set *set, int directory_fd, const char *directory,
                       const struct names *names, struct error *error)
 {
@@ -327,6 +371,8 @@ static int load_files(struct policy_set *set, int directory_fd, const char *dire
         return out_of_memory(directory, error);
     for (size_t i = 0; i < names->count && r == 0; i++)
         r = load_file(set, directory_fd, directory, names->items[i], all, error);
+    if (r == 0 && directory_fd >= 0)
+        r = load_persons(set, directory_fd, directory, all, error);
     if (fclose(all) != 0 && r == 0)
         r = out_of_memory(directory, error);
     return r;

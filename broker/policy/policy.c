@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/persons.h"
 #include "policy/policy_managers.h"
 #include "policy/quorum.h"
 #include "duration.h"
@@ -104,6 +105,7 @@ struct policy_set *policy_set_free(struct policy_set *set)
         policy_free(set->policies[i]);
     free(set->policies);
     policy_managers_clear(set);
+    persons_free(set->persons);
     free(set->text);
     free(set);
     return NULL;
@@ -181,18 +183,39 @@ static bool account_matches(const struct policy_account *account, const struct i
     return account->uid_known && account->uid == asked->uid;
 }
 
-enum policy_match policy_match(const struct policy *policy, const struct policy_question *question)
+static bool names_account(const struct policy *policy, const struct identity *asked)
 {
-    bool found = false;
+    for (size_t i = 0; i < policy->n_accounts; i++)
+        if (account_matches(&policy->accounts[i], asked))
+            return true;
+    return false;
+}
+
+const struct policy *policy_sharing(const struct policy_set *set, const struct identity *account)
+{
+    for (size_t i = 0; i < set->n_policies; i++) {
+        const struct policy *policy = set->policies[i];
+
+        if (policy->person == PERSON_IS_KEY_OWNER && (policy->doors & DOOR_SSH) &&
+            names_account(policy, account))
+            return policy;
+    }
+    return NULL;
+}
+
+enum policy_match policy_match(const struct policy *policy, const struct policy_question *question,
+                               bool shared)
+{
+    bool found;
     int r;
 
-    for (size_t i = 0; i < policy->n_accounts && !found; i++)
-        found = account_matches(&policy->accounts[i], question->account);
-    if (!found)
+    if (!names_account(policy, question->account))
         return MATCH_NO_ACCOUNT;
 
     if (question->door != 0 && (policy->doors & question->door) == 0)
         return MATCH_NO_DOOR;
+    if (question->door == DOOR_SSH && shared && policy->person != PERSON_IS_KEY_OWNER)
+        return MATCH_SHARED;
 
     found = question->any_source || policy->n_from == 0;
     for (size_t i = 0; i < policy->n_from && !found; i++)
@@ -223,15 +246,17 @@ const char *policy_verdict_name(enum policy_verdict verdict)
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question)
 {
+    bool shared = policy_sharing(set, question->account) != NULL;
     bool managed = false;
 
     for (size_t i = 0; i < set->n_policies; i++) {
         const struct policy *policy = set->policies[i];
 
-        switch (policy_match(policy, question)) {
+        switch (policy_match(policy, question, shared)) {
         case MATCH_NO_ACCOUNT:
             break;
         case MATCH_NO_DOOR:
+        case MATCH_SHARED:
         case MATCH_NO_SOURCE:
         case MATCH_NO_REQUESTER:
             managed = true;

@@ -67,7 +67,8 @@ enum policy_clock { CLOCK_STARTS_AT_APPROVAL, CLOCK_STARTS_AT_FIRST_USE };
 enum policy_on_end { ON_END_TERMINATE, ON_END_WARN, ON_END_NOTHING };
 enum policy_person { PERSON_IS_ACCOUNT, PERSON_IS_KEY_OWNER };
 
-struct quorum; /* quorum.h */
+struct persons; /* persons.h */
+struct quorum;  /* quorum.h */
 
 struct policy {
     char *name;
@@ -110,6 +111,7 @@ struct policy_set {
     struct policy **policies; /* in the order that decides */
     size_t n_policies;
     void *managers;               /* policy_managers.h */
+    struct persons *persons;      /* persons.h; NULL: there is no such file */
     char *text;                   /* all files as read, with their names, for the ledger */
     char digest[DIGEST_TEXT_MAX]; /* SHA-256 of text */
 };
@@ -154,10 +156,16 @@ struct policy_answer {
         *policy; /* the deciding one for EXEMPT, OUTSIDE_HOURS and DECIDES; else NULL */
 };
 
+/* A policy with `person = key` and the ssh door makes the accounts that it names shared: at that
+ * door nobody is the account itself, and only such policies decide. The one that says so for this
+ * account (borrowed); NULL: the account is not shared. */
+const struct policy *policy_sharing(const struct policy_set *set, const struct identity *account);
+
 /* What one policy says to a question, by the first of its keys that does not fit. */
 enum policy_match {
     MATCH_NO_ACCOUNT,
     MATCH_NO_DOOR,
+    MATCH_SHARED, /* at the ssh door, to which another policy gives the account as a shared one */
     MATCH_NO_SOURCE,
     MATCH_NO_REQUESTER,
     MATCH_NEEDS_GROUPS,
@@ -165,10 +173,12 @@ enum policy_match {
     MATCH_OUTSIDE_HOURS,
     MATCH_DECIDES,
 };
-enum policy_match policy_match(const struct policy *policy, const struct policy_question *question);
+enum policy_match policy_match(const struct policy *policy, const struct policy_question *question,
+                               bool shared);
 
 /* First match in order decides. An account matches by name or, where known, by uid; uid 0 is always
- * root's. A policy whose matchers fit and that lists the person under `exempt` exempts before it
+ * root's. At the ssh door a shared account has policies of its own (policy_sharing()). A policy whose
+ * matchers fit and that lists the person under `exempt` exempts before it
  * asks for `requesters`. Never fails. */
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question);

@@ -107,6 +107,11 @@ static void write_match(FILE *out, const struct policy_set *set, const struct po
         fprintf(out, "doors do not include %s, only ", door_name(question->door));
         write_doors(out, policy->doors);
         break;
+    case MATCH_SHARED:
+        write_name(out, question->account);
+        fprintf(out, " is shared, by policy %s, and the person is the owner of the ssh key there",
+                policy_sharing(set, question->account)->name);
+        break;
     case MATCH_NO_SOURCE:
         if (question->rhost && *question->rhost) {
             text_escape_to(rhost, sizeof(rhost), question->rhost);
@@ -142,6 +147,7 @@ char *policy_explain(const struct policy_set *set, const struct policy_question 
 {
     CLEANUP_FREE char *text = NULL;
     enum policy_match match = MATCH_NO_ACCOUNT;
+    bool shared = policy_sharing(set, question->account) != NULL;
     bool managed = false;
     size_t size = 0;
     FILE *out;
@@ -152,7 +158,7 @@ char *policy_explain(const struct policy_set *set, const struct policy_question 
     for (size_t i = 0; i < set->n_policies && match < MATCH_NEEDS_GROUPS; i++) {
         const struct policy *policy = set->policies[i];
 
-        match = policy_match(policy, question);
+        match = policy_match(policy, question, shared);
         managed = managed || match != MATCH_NO_ACCOUNT;
         if (policy->file)
             fprintf(out, "%s:%u ", policy->file, policy->line);

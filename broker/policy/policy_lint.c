@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/persons.h"
 #include "policy/policy_managers.h"
 #include "policy/quorum.h"
 
@@ -237,6 +238,27 @@ static int lint_managers(struct linter *linter, const struct policy *policy)
     return r;
 }
 
+/* Accounts that another policy has made shared. */
+static int lint_shared(struct linter *linter, const struct policy *policy)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < policy->n_accounts && r == 0; i++) {
+        const struct policy_account *account = &policy->accounts[i];
+        const struct identity asked = {.name = account->name,
+                                       .uid = account->uid_known ? account->uid : UID_UNSET};
+        const struct policy *sharing =
+            account->is_range ? NULL : policy_sharing(linter->set, &asked);
+
+        if (sharing)
+            r = tell(linter, policy,
+                     "never decides about account %s at the door ssh, where policy %s says that it "
+                     "is shared: write person = key here, too, or leave ssh out of its doors",
+                     account->name, sharing->name);
+    }
+    return r;
+}
+
 static int lint_policy(struct linter *linter, size_t index)
 {
     const struct policy *policy = linter->set->policies[index];
@@ -257,6 +279,13 @@ static int lint_policy(struct linter *linter, size_t index)
     if (r == 0 && policy->person == PERSON_IS_KEY_OWNER && (policy->doors & DOOR_SSH) == 0)
         r = tell(linter, policy,
                  "has person = key, which only the door ssh knows, and not that door");
+    if (r == 0 && policy->person == PERSON_IS_KEY_OWNER && (policy->doors & DOOR_SSH) &&
+        (!linter->set->persons || linter->set->persons->n_lines == 0))
+        r = tell(linter, policy,
+                 "has person = key, and no line of the file persons says whose key is whose: "
+                 "nobody comes in by ssh");
+    if (r == 0 && policy->person == PERSON_IS_ACCOUNT && (policy->doors & DOOR_SSH))
+        r = lint_shared(linter, policy);
     return r;
 }
 

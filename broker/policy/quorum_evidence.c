@@ -5,8 +5,6 @@
 
 #include "policy/quorum_private.h"
 
-DEFINE_CLEANUP(FILE *, stream, fclose);
-
 char *quorum_evidence(const struct quorum *quorum, const struct approvers *approvers,
                       const struct approval *approvals, size_t n_approvals)
 {

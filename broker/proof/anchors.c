@@ -51,7 +51,7 @@ static void sort(struct proof *proof)
 
 void anchors_check(struct proof *proof, uint64_t seq, const unsigned char hash[HASH_SIZE])
 {
-    bool known = false;
+    bool known = false, differs = false;
 
     if (!proof->anchors_sorted)
         sort(proof);
@@ -62,12 +62,18 @@ void anchors_check(struct proof *proof, uint64_t seq, const unsigned char hash[H
         if (anchor->seq != seq)
             proof_tell(proof, PROOF_WRONG, anchor->seq, 0,
                        "the journal has record %" PRIu64 ", and the ledger has not", anchor->seq);
-        else if (memcmp(anchor->hash, hash, HASH_SIZE) != 0)
-            proof_tell(proof, PROOF_WRONG, seq, 0,
-                       "record %" PRIu64 " is not the one that the journal was told of: it, or one "
-                       "before it, was replaced",
-                       seq);
+        else
+            differs = differs || memcmp(anchor->hash, hash, HASH_SIZE) != 0;
     }
+    /* All behind a record that was replaced differ as well: the first one is told of, and at the
+     * end the last one. */
+    if (differs && proof->replaced++ == 0)
+        proof_tell(proof, PROOF_WRONG, seq, 0,
+                   "record %" PRIu64 " is not the one that the journal was told of: it, or one "
+                   "before it, was replaced",
+                   seq);
+    if (differs)
+        proof->replaced_last = seq;
     if (!known && proof->n_anchors && seq > proof->anchors[0].seq &&
         seq < proof->summary.anchored_last) {
         if (proof->unanchored++ == 0)
@@ -82,6 +88,10 @@ void anchors_finish(struct proof *proof)
 
     if (!proof->anchors_sorted)
         sort(proof);
+    if (proof->replaced > 1)
+        proof_tell(proof, PROOF_WRONG, proof->replaced_last, 0,
+                   "so it is with %" PRIu64 " more records up to %" PRIu64, proof->replaced - 1,
+                   proof->replaced_last);
     if (proof->next_anchor < proof->n_anchors)
         proof_tell(proof, PROOF_WRONG, proof->anchors[proof->next_anchor].seq, 0,
                    "the ledger ends with record %" PRIu64 ", and the journal knows of record "

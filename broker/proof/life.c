@@ -119,11 +119,27 @@ int visit_find(struct proof *proof, const char *name, struct visit **ret_visit)
     return 0;
 }
 
+/* Root goes on from within a session, whatever has become of the check-out: that session must be
+ * one of the same check-out. */
+static int check_inside(struct proof *proof, const struct life *life, uint64_t seq,
+                        const char *inside)
+{
+    struct visit *around = NULL;
+    int r = visit_find(proof, inside, &around);
+
+    if (r == 0 && (around->opened_seq == 0 || around->id != life->id))
+        proof_tell(proof, PROOF_WRONG, seq, life->id,
+                   "record %" PRIu64 " opens a session inside one that check-out %" PRIu64
+                   " has not",
+                   seq, life->id);
+    return r;
+}
+
 /* A session begins inside the window of an active check-out, and in no other one. */
 static int follow_session(struct proof *proof, struct life *life, uint64_t seq,
                           enum event_kind kind, const json_t *record)
 {
-    const char *name = record_text(record, "session");
+    const char *name = record_text(record, "session"), *inside = record_text(record, "inside");
     uint64_t time = record_number(record, "time");
     struct visit *visit = NULL;
     int r;
@@ -135,32 +151,33 @@ static int follow_session(struct proof *proof, struct life *life, uint64_t seq,
     r = visit_find(proof, name, &visit);
     if (r < 0)
         return r;
+    visit->last_seq = seq;
+    visit->has_row = record_hash(record, "session_row", visit->row);
+    if (visit->row_differs && visit->has_row &&
+        memcmp(visit->row, visit->row_stored, HASH_SIZE) == 0)
+        visit->row_differs = false;
     if (kind != EVENT_SESSION_OPENED) {
         if (visit->opened_seq == 0 || visit->id != life->id)
             proof_tell(proof, PROOF_WRONG, seq, life->id,
-                       "record %" PRIu64 " ends a session that check-out %" PRIu64
+                       "record %" PRIu64 " is about a session that check-out %" PRIu64
                        " has not opened",
                        seq, life->id);
-        if (visit->closed_seq == 0) {
-            visit->closed_seq = seq;
-            visit->closed_first = time;
-        }
-        visit->closed_last = time;
         return 0;
     }
     if (visit->opened_seq)
         proof_tell(proof, PROOF_WRONG, seq, life->id,
                    "record %" PRIu64 " opens the session of record %" PRIu64 " again", seq,
                    visit->opened_seq);
-    if (life->state != STATE_ACTIVE || time >= life->end)
+    if (inside)
+        r = check_inside(proof, life, seq, inside);
+    else if (life->state != STATE_ACTIVE || time >= life->end)
         proof_tell(proof, PROOF_WRONG, seq, life->id,
                    "record %" PRIu64 " opens a session outside the window of check-out %" PRIu64,
                    seq, life->id);
     visit->opened_seq = seq;
     visit->id = life->id;
-    visit->has_row = record_hash(record, "session_row", visit->row);
     proof->summary.sessions++;
-    return 0;
+    return r;
 }
 
 /* ---- check-outs ---- */
@@ -235,6 +252,7 @@ static const struct {
     {EVENT_REVOKED, LIFE_REVOKED},
     {EVENT_EXPIRED, LIFE_EXPIRED},
     {EVENT_SESSION_OPENED, LIFE_USED},
+    {EVENT_SESSION_PLACED, LIFE_EVENT_COUNT},
     {EVENT_SESSION_CLOSED, LIFE_EVENT_COUNT},
     {EVENT_SESSION_KILLED, LIFE_EVENT_COUNT},
     {EVENT_SESSION_SURVIVED, LIFE_EVENT_COUNT},
@@ -243,8 +261,10 @@ static const struct {
 };
 
 static bool is_legal(enum event_kind kind, enum checkout_state from, enum checkout_state to,
-                     bool extends)
+                     bool extends, bool inside)
 {
+    if (inside && kind == EVENT_SESSION_OPENED)
+        return from == to && from != STATE_NONE;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i].kind != kind)
             continue;
@@ -270,7 +290,7 @@ static void check_step(struct proof *proof, struct life *life, uint64_t seq, enu
                    "record %" PRIu64 " says that check-out %" PRIu64 " was %s before, and it was "
                    "%s",
                    seq, life->id, old_name ? old_name : "new", state_name(life->state));
-    else if (!is_legal(kind, from, to, life->extends != 0))
+    else if (!is_legal(kind, from, to, life->extends != 0, record_text(record, "inside")))
         proof_tell(proof, PROOF_WRONG, seq, life->id,
                    "record %" PRIu64 " leads check-out %" PRIu64 " from %s to %s, which '%s' "
                    "cannot do",
@@ -346,6 +366,7 @@ static int follow(struct proof *proof, struct life *life, uint64_t seq, enum eve
         check_carried(proof, life, seq, record);
         return 0;
     case EVENT_SESSION_OPENED:
+    case EVENT_SESSION_PLACED:
     case EVENT_SESSION_CLOSED:
     case EVENT_SESSION_KILLED:
     case EVENT_SESSION_SURVIVED:

@@ -51,10 +51,12 @@ struct visit {
     char *name;
     uint64_t id;         /* of its check-out */
     uint64_t opened_seq; /* 0: no record tells of it yet */
-    uint64_t closed_seq, closed_first, closed_last;
-    bool has_row, row_seen;
-    unsigned char row[HASH_SIZE], row_stored[HASH_SIZE];
-    uint64_t row_closed, row_id;
+    uint64_t last_seq;
+    bool has_row;
+    unsigned char row[HASH_SIZE]; /* what its last record says of the row */
+    bool row_seen, row_differs;
+    unsigned char row_stored[HASH_SIZE];
+    uint64_t row_id;
 };
 
 struct anchor {
@@ -83,6 +85,7 @@ struct proof {
     struct anchor *anchors;
     size_t n_anchors, next_anchor;
     bool anchors_sorted;
+    uint64_t replaced, replaced_last;
     uint64_t unanchored, unanchored_first, unanchored_last; /* between others */
 
     char policy_digest[DIGEST_TEXT_MAX]; /* in force; "": none */

@@ -13,6 +13,9 @@
 #define STOP_TIMEOUT_MS 2000
 /* What was killed is gone by then, but for what the kernel does not let go. */
 #define KILLED_USEC (1 * UINT64_C(1000000))
+/* Without a handle it is systemd that kills, when its own time for that is over: 5 s for the scopes
+ * of sudo and su. */
+#define SYSTEMD_USEC (2 * UINT64_C(1000000))
 /* dbus-daemon lets one connection wait for 128 answers; some are for others. */
 #define STOPS_MAX 64
 /* When is looked for what is left elsewhere: once everything here has gone, or by then. */
@@ -96,8 +99,12 @@ static int on_grace_over(sd_event_source *source, uint64_t usec, void *userdata)
     struct live *live = userdata;
 
     watch_look(live->watch);
-    if (!live->is_over)
-        use_handle(live);
+    if (live->is_over)
+        return 0;
+    if (live->kill < 0 && live->session->unit && !live->stop_problem &&
+        arm(live, SYSTEMD_USEC, on_last_look) >= 0)
+        return 0;
+    use_handle(live);
     return 0;
 }
 

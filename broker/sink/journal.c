@@ -4,27 +4,25 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <syslog.h>
 
-/* Where in this file the entry was made helps nobody who reads it. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
-
+#include "sink/journal_socket.h"
 #include "core/scope.h"
 #include "sink/sentence.h"
 
 /* More than there are fields. */
 #define FIELDS_MAX 32
 
+/* Numbers of audit records. */
 struct journal {
-    journal_send send;
+    struct journal_socket *socket;
+    journal_send send; /* NULL: by the socket */
+    uint64_t sent;     /* the last one that was handed over */
+    uint64_t read;     /* the last one that is known to have been read */
+    uint64_t next;     /* the next one to be sent again; 0: everything was sent */
     struct journal_gap gap;
-    bool answers; /* the last entry was taken */
 };
 
 /* The ids are the first 16 bytes of SHA-256("pam-checkout:" + the event's name); a test computes
@@ -163,92 +161,120 @@ static void compose(struct entry *entry, const struct event *event)
     add(entry, "CHECKOUT_TTY", event_tty(event));
     add(entry, "CHECKOUT_RHOST", event_rhost(event));
     add_session(entry, event->session);
-}
-
-int journal_probe(const char *socket_path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct pollfd writable = {.events = POLLOUT};
-    CLEANUP_CLOSE int fd = -1;
-
-    if (strlen(socket_path) >= sizeof(address.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(address.sun_path, socket_path, strlen(socket_path));
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-        return -errno;
-    /* Linux: a connected datagram socket is writable while its peer's queue is not full. */
-    writable.fd = fd;
-    int r = poll(&writable, 1, 0);
-    if (r < 0)
-        return -errno;
-    return r > 0 && (writable.revents & POLLOUT) ? 0 : -EAGAIN;
-}
-
-static int send_to_journald(const struct iovec *fields, int count)
-{
-    int r = journal_probe(JOURNAL_SOCKET);
-
-    return r < 0 ? r : sd_journal_sendv(fields, count);
+    if (event->retold)
+        add(entry, "CHECKOUT_REPLAYED", "1");
 }
 
 int journal_new(journal_send send, struct journal **ret_journal)
 {
     struct journal *journal = calloc(1, sizeof(*journal));
 
-    if (!journal)
+    if (!journal || (!send && journal_socket_new(NULL, &journal->socket) < 0)) {
+        free(journal);
         return -ENOMEM;
-    journal->send = send ? send : send_to_journald;
+    }
+    journal->send = send;
     *ret_journal = journal;
     return 0;
 }
 
 struct journal *journal_free(struct journal *journal)
 {
+    if (!journal)
+        return NULL;
+    journal_socket_free(journal->socket);
     free(journal);
     return NULL;
 }
 
-static void note_missed(struct journal *journal, const struct event *event, int error)
+/* From that record on they must be sent (again), and in their order. */
+static void fall_behind(struct journal *journal, uint64_t from, int error)
 {
-    struct journal_gap *gap = &journal->gap;
+    if (!journal->next || from < journal->next)
+        journal->next = from;
+    if (!journal->gap.first_seq)
+        journal->gap.error = error; /* what began it */
+    if (!journal->gap.first_seq || from < journal->gap.first_seq)
+        journal->gap.first_seq = from;
+}
 
-    if (gap->missed == 0) {
-        gap->since = event->time;
-        gap->first_seq = event->seq;
-    }
-    gap->missed++;
-    gap->last_seq = event->seq;
-    gap->error = error;
+static int send_event(struct journal *journal, const struct event *event)
+{
+    CLEANUP(entry_clear) struct entry entry = {0};
+    int r;
+
+    compose(&entry, event);
+    if (entry.failed)
+        r = -ENOMEM;
+    else
+        r = journal->send ? journal->send(entry.fields, entry.count)
+                          : journal_socket_send(journal->socket, entry.fields, entry.count);
+    if (r == 0)
+        journal->sent = event->seq;
+    else if (r == -ECONNRESET) /* what nobody has read went with it */
+        fall_behind(journal, journal->read + 1, r);
+    else
+        fall_behind(journal, event->seq, r);
+    return r;
+}
+
+void journal_begin(struct journal *journal, uint64_t mark, uint64_t head)
+{
+    journal->read = journal->sent = mark;
+    if (head > mark)
+        fall_behind(journal, mark + 1, -EOWNERDEAD);
 }
 
 void journal_sink(const struct event *event, void *userdata)
 {
     struct journal *journal = userdata;
-    CLEANUP(entry_clear) struct entry entry = {0};
-    int r = -EINVAL;
 
-    if ((unsigned)event->kind < EVENT_KIND_COUNT) {
-        compose(&entry, event);
-        r = entry.failed ? -ENOMEM : journal->send(entry.fields, entry.count);
-    }
-    journal->answers = r >= 0;
-    if (r < 0)
-        note_missed(journal, event, r);
+    /* While older ones are missing it waits for its turn, in the ledger. */
+    if ((unsigned)event->kind < EVENT_KIND_COUNT && !journal->next)
+        (void)send_event(journal, event);
 }
 
-bool journal_take_gap(struct journal *journal, struct journal_gap *ret_gap)
+bool journal_retell(const struct event *event, void *userdata)
 {
-    if (journal->gap.missed == 0 || !journal->answers)
+    struct journal *journal = userdata;
+
+    if (send_event(journal, event) != 0)
         return false;
-    *ret_gap = journal->gap;
-    journal->gap = (struct journal_gap){0};
+    journal->next = event->seq + 1;
     return true;
 }
 
-struct journal_gap journal_current_gap(const struct journal *journal)
+uint64_t journal_check(struct journal *journal)
 {
-    return journal->gap;
+    int r = 0;
+
+    if (journal->sent <= journal->read)
+        return journal->read;
+    r = journal->send ? 1 : journal_socket_settled(journal->socket);
+    if (r > 0)
+        journal->read = journal->sent;
+    else if (r == -ECONNRESET)
+        fall_behind(journal, journal->read + 1, r);
+    return journal->read;
+}
+
+bool journal_is_read(const struct journal *journal)
+{
+    return journal->sent <= journal->read;
+}
+
+uint64_t journal_next(const struct journal *journal)
+{
+    return journal->next;
+}
+
+bool journal_catch_up(struct journal *journal, struct journal_gap *ret_gap)
+{
+    if (!journal->next)
+        return false;
+    journal->gap.last_seq = journal->next - 1;
+    *ret_gap = journal->gap;
+    journal->next = 0;
+    journal->gap = (struct journal_gap){0};
+    return ret_gap->last_seq >= ret_gap->first_seq;
 }

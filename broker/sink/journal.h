@@ -2,7 +2,8 @@
 #pragma once
 
 /* Every event as an entry of the systemd journal, for those who read that. The ledger is the record
- * and comes first; what could not be delivered is counted. */
+ * and comes first; what could not be delivered, or may have been lost on the way, is told again
+ * from there, in order. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,36 +11,41 @@
 
 #include "core/event.h"
 
-/* Delivers one entry. Returns 0 or a negative errno. */
+/* Delivers one entry. Returns 0 or a negative errno: see journal_socket_send(). */
 typedef int (*journal_send)(const struct iovec *fields, int count);
 
 struct journal;
 
-/* send: NULL for journald itself. Returns 0 or -ENOMEM. */
+/* send: NULL for journald itself; of another, everything that it takes is read at once. Returns 0
+ * or -ENOMEM. */
 int journal_new(journal_send send, struct journal **ret_journal);
 struct journal *journal_free(struct journal *journal);
 
-/* An event_sink; userdata is the struct journal. Never waits for journald. */
+/* The journal is known to have the records up to `mark`, and there are some up to `head`. */
+void journal_begin(struct journal *journal, uint64_t mark, uint64_t head);
+
+/* An event_sink; userdata is the struct journal. Never waits for journald. While journal_next() is
+ * not 0 it sends nothing: the event's turn comes by journal_retell(). */
 void journal_sink(const struct event *event, void *userdata);
 
-/* Events that did not get into the journal. */
+/* Looks how far journald has read: the last record that it has for certain. */
+uint64_t journal_check(struct journal *journal);
+
+/* Has it read everything that was sent, as far as was looked? */
+bool journal_is_read(const struct journal *journal);
+
+/* The record to be told again next; 0: none. */
+uint64_t journal_next(const struct journal *journal);
+
+/* An event_taker; userdata is the struct journal. */
+bool journal_retell(const struct event *event, void *userdata);
+
+/* Records that did not get into the journal in their time. */
 struct journal_gap {
-    uint64_t missed; /* how many */
-    uint64_t since;  /* Unix seconds: of the first */
     uint64_t first_seq, last_seq;
-    int error; /* negative errno: why the last one was not delivered */
+    int error; /* negative errno: why; -EOWNERDEAD: a broker ended without knowing */
 };
 
-/* True when there is a gap and the journal has taken an entry again since, so that
- * EVENT_JOURNAL_GAP would get through: then it is handed over and forgotten. Not to be called from
- * a sink. */
-bool journal_take_gap(struct journal *journal, struct journal_gap *ret_gap);
-
-/* What is missing at the moment, for the broker's last words; missed is 0 where nothing is. */
-struct journal_gap journal_current_gap(const struct journal *journal);
-
-/* Is somebody there to take an entry, at once? sd_journal_sendv(3) itself says yes when there is
- * nobody, and waits for a journald that hangs. Returns 0, -ENOENT, -ECONNREFUSED, -EAGAIN or
- * another negative errno. */
-int journal_probe(const char *socket_path);
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+/* All records were told again: from now on events are sent as they come. True with the gap that was
+ * filled, if anything was told again. */
+bool journal_catch_up(struct journal *journal, struct journal_gap *ret_gap);

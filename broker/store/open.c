@@ -114,12 +114,38 @@ static int create(const char *path, const char *directory)
     return 0;
 }
 
-static int refuse(struct error *error, const char *path, const char *problem)
+#define SEE " (RECOVERY in pam-checkout-broker(8))"
+
+static int refuse_until(struct error *error, const char *path, const char *problem,
+                        const char *remedy)
 {
     return error_set(error, ERROR_STORAGE_FAILED,
-                     "the ledger %s %s; it was left as it is: restore it from a backup or move it "
-                     "away, then start the broker again",
+                     "the ledger %s %s; it was left as it is: %s, then start the broker again" SEE,
+                     path, problem, remedy);
+}
+
+static int refuse(struct error *error, const char *path, const char *problem)
+{
+    return refuse_until(error, path, problem, "restore it from a backup or move it away");
+}
+
+static int refuse_disk(struct error *error, const char *path, const char *problem)
+{
+    return error_set(error, ERROR_STORAGE_FAILED,
+                     "the ledger %s cannot be read or written (%s); it was left as it is: see that "
+                     "its disk works, is not full and may be written to, then start the broker "
+                     "again" SEE,
                      path, problem);
+}
+
+/* What the database says while it is opened: a disk that fails is not a ledger that is damaged. */
+static int refuse_database(struct error *error, const char *path, const struct store *store)
+{
+    int code = store->database ? sqlite3_errcode(store->database) & 0xff : SQLITE_CANTOPEN;
+
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        return refuse(error, path, "is damaged");
+    return refuse_disk(error, path, store->database ? store_problem(store) : "cannot be opened");
 }
 
 /* SQLite would play the log of a ledger that has gone into the new one. */
@@ -154,15 +180,17 @@ static int check_header(const char *path, struct error *error)
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     unsigned char header[100];
 
-    if (fd < 0)
-        return refuse(error, path, strerror(errno));
-    if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
-        memcmp(header, "SQLite format 3", 16) != 0)
+    ssize_t length = fd < 0 ? -1 : pread(fd, header, sizeof(header), 0);
+
+    if (length < 0)
+        return refuse_disk(error, path, strerror(errno));
+    if (length != sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
         return refuse(error, path, "is not a database");
     if (big_endian(header + 68) != APPLICATION_ID)
         return refuse(error, path, "is some other program's database");
     if (big_endian(header + 60) > SCHEMA_VERSION && big_endian(header + 60) <= INT32_MAX)
-        return refuse(error, path, "was written by a newer pam_checkout");
+        return refuse_until(error, path, "was written by a newer pam_checkout",
+                            "install that version again or restore a backup from before it");
     return 0;
 }
 
@@ -189,7 +217,9 @@ static int check_file(const char *path, const char *directory, bool *ret_exists,
     if (!S_ISREG(file.st_mode) || file.st_nlink != 1)
         return refuse(error, path, "is not a plain file");
     if (file.st_uid != geteuid() || file.st_mode & 077)
-        return refuse(error, path, "must belong to the broker's user and be closed to all others");
+        return refuse_until(error, path,
+                            "must belong to the broker's user and be closed to all others",
+                            "see who has changed that, and undo it with chown and chmod 600");
     if (file.st_size == 0)
         return refuse(error, path, "is empty");
     *ret_exists = true;
@@ -200,22 +230,25 @@ static int check_database(struct store *store, const char *path, struct error *e
 {
     int64_t application = 0, version = 0;
     sqlite3_stmt *check = NULL;
-    bool sound;
+    bool answered, sound;
 
     if (query_number(store, "PRAGMA application_id", &application) < 0 ||
         query_number(store, "PRAGMA user_version", &version) < 0)
-        return refuse(error, path, store_problem(store));
+        return refuse_database(error, path, store);
     if (application != APPLICATION_ID)
         return refuse(error, path, "is some other program's database");
     if (version > SCHEMA_VERSION)
-        return refuse(error, path, "was written by a newer pam_checkout");
+        return refuse_until(error, path, "was written by a newer pam_checkout",
+                            "install that version again or restore a backup from before it");
     if (version < 1)
         return refuse(error, path, "has no version");
-    sound = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &check, NULL) ==
-                SQLITE_OK &&
-            sqlite3_step(check) == SQLITE_ROW &&
-            strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
+    if (sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &check, NULL) != SQLITE_OK)
+        return refuse_database(error, path, store);
+    answered = sqlite3_step(check) == SQLITE_ROW;
+    sound = answered && strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
     sqlite3_finalize(check);
+    if (!answered)
+        return refuse_database(error, path, store);
     if (!sound)
         return refuse(error, path, "is damaged");
     if (version < SCHEMA_VERSION && store_migrate(store, version) < 0)
@@ -230,20 +263,24 @@ static int check_database(struct store *store, const char *path, struct error *e
 /* Reads the chain's head and proves that it belongs to its record and the one before. */
 static int read_head(struct store *store, const char *path, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *head = NULL, *clock = NULL;
+    CLEANUP_RESET sqlite3_stmt *head = NULL, *clock = NULL, *mark = NULL;
     unsigned char hash[HASH_SIZE];
     int r;
 
     if (store_statement(store, STATEMENT_HEAD, &head) < 0 ||
         store_statement(store, STATEMENT_CLOCK, &clock) < 0 || sqlite3_step(clock) != SQLITE_ROW)
-        return refuse(error, path, store_problem(store));
+        return refuse_database(error, path, store);
     store->wall = store->wall_committed = (uint64_t)sqlite3_column_int64(clock, 0);
+    if (store_statement(store, STATEMENT_JOURNAL_MARK, &mark) < 0 ||
+        sqlite3_step(mark) != SQLITE_ROW)
+        return refuse_database(error, path, store);
+    store->journal_mark = store->journal_mark_committed = (uint64_t)sqlite3_column_int64(mark, 0);
 
     r = sqlite3_step(head);
     if (r == SQLITE_DONE)
         return 0;
     if (r != SQLITE_ROW)
-        return refuse(error, path, store_problem(store));
+        return refuse_database(error, path, store);
 
     const unsigned char *stored = sqlite3_column_blob(head, 1);
     const char *record = (const char *)sqlite3_column_text(head, 2);
@@ -295,7 +332,7 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
                              strerror(-r));
     }
     if (open_database(store, path) < 0)
-        return refuse(error, path, store->database ? store_problem(store) : "cannot be opened");
+        return refuse_database(error, path, store);
     r = check_database(store, path, error);
     if (r == 0)
         r = read_head(store, path, error);

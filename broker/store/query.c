@@ -408,3 +408,26 @@ int store_raise_clock(struct store *store, uint64_t wall)
         store->wall = wall;
     return r;
 }
+
+uint64_t store_journal_mark(const struct store *store)
+{
+    return store->journal_mark_committed;
+}
+
+int store_raise_journal_mark(struct store *store, uint64_t seq)
+{
+    sqlite3_stmt *statement;
+    int r;
+
+    if (seq <= store->journal_mark)
+        return 0;
+    r = store_statement(store, STATEMENT_RAISE_JOURNAL_MARK, &statement);
+    if (r < 0)
+        return r;
+    if (bind_id(statement, 1, seq) != SQLITE_OK)
+        return -EIO;
+    r = store_run(store, statement);
+    if (r == 0)
+        store->journal_mark = seq;
+    return r;
+}

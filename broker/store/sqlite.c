@@ -19,6 +19,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                        " FROM audit ORDER BY seq DESC LIMIT 1",
     [STATEMENT_CLOCK] = "SELECT wall FROM clock",
     [STATEMENT_RAISE_CLOCK] = "UPDATE clock SET wall = ?1",
+    [STATEMENT_JOURNAL_MARK] = "SELECT seq FROM journal_mark",
+    [STATEMENT_RAISE_JOURNAL_MARK] = "UPDATE journal_mark SET seq = ?1",
     [STATEMENT_INSERT_CHECKOUT] = "INSERT INTO checkout ({checkout}) VALUES ({checkout?})",
     [STATEMENT_UPDATE_CHECKOUT] =
         "UPDATE checkout SET state = ?3, digest = ?4, start_at = ?5, approved_at = ?6, use_by = ?7,"
@@ -234,6 +236,7 @@ void store_rollback(struct store *store)
     store->head_seq = store->head_seq_committed;
     memcpy(store->head_hash, store->head_hash_committed, HASH_SIZE);
     store->wall = store->wall_committed;
+    store->journal_mark = store->journal_mark_committed;
 }
 
 int store_commit(struct store *store)
@@ -250,6 +253,7 @@ int store_commit(struct store *store)
     store->head_seq_committed = store->head_seq;
     memcpy(store->head_hash_committed, store->head_hash, HASH_SIZE);
     store->wall_committed = store->wall;
+    store->journal_mark_committed = store->journal_mark;
     return 0;
 }
 

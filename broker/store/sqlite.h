@@ -15,6 +15,8 @@ enum statement_id {
     STATEMENT_HEAD,
     STATEMENT_CLOCK,
     STATEMENT_RAISE_CLOCK,
+    STATEMENT_JOURNAL_MARK,
+    STATEMENT_RAISE_JOURNAL_MARK,
     STATEMENT_INSERT_CHECKOUT,
     STATEMENT_UPDATE_CHECKOUT,
     STATEMENT_INSERT_DECISION,
@@ -61,6 +63,7 @@ struct store {
     uint64_t head_seq, head_seq_committed;
     unsigned char head_hash[HASH_SIZE], head_hash_committed[HASH_SIZE];
     uint64_t wall, wall_committed;
+    uint64_t journal_mark, journal_mark_committed;
 };
 
 /* The statement, ready to bind; borrowed from the store. 0 or -EIO. */

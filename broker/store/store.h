@@ -216,3 +216,8 @@ int store_find_step(struct store *store, uint64_t checkout_id, const char *event
 /* The highest wall time that was written by earlier transactions; raising it is part of one. */
 uint64_t store_clock(const struct store *store);
 int store_raise_clock(struct store *store, uint64_t wall);
+
+/* The last audit record that the journal is known to have, by earlier transactions; raising it is
+ * part of one. */
+uint64_t store_journal_mark(const struct store *store);
+int store_raise_journal_mark(struct store *store, uint64_t seq);

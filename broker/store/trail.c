@@ -32,14 +32,22 @@ static int copy_text(sqlite3_stmt *statement, int at, char **ret_copy)
     return 0;
 }
 
+/* A number as it is, or one that nothing has where somebody has made it negative. */
+static uint64_t read_number(sqlite3_stmt *statement, int at)
+{
+    sqlite3_int64 number = sqlite3_column_int64(statement, at);
+
+    return number < 0 ? INT64_MAX : (uint64_t)number;
+}
+
 static int read_entry(sqlite3_stmt *statement, struct trail_entry *entry)
 {
-    *entry = (struct trail_entry){.number = (uint64_t)sqlite3_column_int64(statement, 0),
-                                  .time = (uint64_t)sqlite3_column_int64(statement, 1),
-                                  .checkout_id = (uint64_t)sqlite3_column_int64(statement, 3)};
-    /* No number that a check-out can have: NULL and 0 are not the same. */
+    *entry = (struct trail_entry){.number = read_number(statement, 0),
+                                  .time = read_number(statement, 1),
+                                  .checkout_id = read_number(statement, 3)};
+    /* NULL and 0 are not the same. */
     if (sqlite3_column_type(statement, 3) != SQLITE_NULL && entry->checkout_id == 0)
-        entry->checkout_id = UINT64_MAX;
+        entry->checkout_id = INT64_MAX;
     if (sqlite3_column_type(statement, 5) == SQLITE_BLOB &&
         sqlite3_column_bytes(statement, 5) == HASH_SIZE) {
         memcpy(entry->hash, sqlite3_column_blob(statement, 5), HASH_SIZE);
@@ -57,8 +65,8 @@ static int read_row(sqlite3_stmt *statement, enum trail_table table, struct trai
     CLEANUP(decision_clear) struct decision decision = {0};
     int r;
 
-    *entry = (struct trail_entry){.number = (uint64_t)sqlite3_column_int64(statement, 0),
-                                  .checkout_id = (uint64_t)sqlite3_column_int64(statement, 1)};
+    *entry = (struct trail_entry){.number = read_number(statement, 0),
+                                  .checkout_id = read_number(statement, 1)};
     switch (table) {
     case TRAIL_CHECKOUTS:
         checkout = calloc(1, sizeof(*checkout));

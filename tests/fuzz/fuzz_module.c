@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
@@ -10,9 +11,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,16 +24,19 @@
 
 /* The real entry points, between a PAM and a kernel made of the input: it holds the items, the
  * arguments, the environment and everything that the broker sends on each connection, well-formed
- * answers or raw bytes, and a seed by which calls fail that the module makes. Time passes only in
- * poll(), so that no wait takes any.
+ * answers or raw bytes, the cgroups, and a seed by which calls fail that the module makes. Time
+ * passes only in poll(), so that no wait takes any. The bus is one more connection, and the kernel
+ * moves the login into the scope that it asks for there, or does not.
  *
  * Whatever fails: SUCCESS needs an "allow" among what was sent, IGNORE an "unmanaged" or "exempt"
- * or root itself; every descriptor is closed, the signal mask is as it was, and nothing leaks. */
+ * or root itself; every descriptor is closed, the signal mask is as it was, and nothing leaks. Only
+ * the kill file of a session's scope is ever opened. */
 
 #define MAX_ARGUMENTS 8
 #define MAX_CONNECTIONS 4
 #define MAX_STREAM (160 * 1024)
 #define MAX_FDS 64
+#define MAX_DATA 4
 
 extern char **environ;
 
@@ -55,6 +61,14 @@ static struct {
     struct stream streams[MAX_CONNECTIONS];
     size_t n_streams, next_stream;
     bool has_allow, has_ignore;
+    char *cgroup, *parent_cgroup; /* what the files say; NULL: something usual */
+    bool moves;                   /* the scope that was asked for is entered */
+    char unit[64];                /* that scope */
+    struct datum {
+        char *name;
+        void *value;
+        void (*release)(pam_handle_t *pamh, void *value, int status);
+    } data[MAX_DATA];
     int fds[MAX_FDS];
     size_t n_fds;
 } world;
@@ -102,13 +116,14 @@ static void add_message(struct stream *stream, DBusMessage *message)
     dbus_message_unref(message);
 }
 
-/* An answer as a broker would give it, to the call of that serial. */
+/* An answer as a broker would give it, to the call of that serial; to Prepare or to another. */
 static void add_answer(struct stream *stream, struct bytes *bytes)
 {
     static const char *const words[] = {"allow", "unmanaged", "exempt", "refused", "pending"};
     DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
     uint8_t kind = take_byte(bytes);
-    dbus_uint64_t id = take_byte(bytes), end = 0;
+    dbus_uint64_t id = take_byte(bytes), end = 0, latest = UINT64_C(1) << (id & 63);
+    dbus_bool_t terminate = kind / 40 % 2 == 0;
     CLEANUP_FREE char *text = NULL;
     const char *word = words[kind % 5], *shown;
 
@@ -116,9 +131,10 @@ static void add_answer(struct stream *stream, struct bytes *bytes)
     dbus_message_set_reply_serial(message, 1 + kind / 5 % 4);
     text = take_string(bytes);
     shown = dbus_validate_utf8(text, NULL) ? text : "";
-    FUZZ_ASSERT(dbus_message_append_args(message, DBUS_TYPE_STRING, &word, DBUS_TYPE_UINT64, &id,
-                                         DBUS_TYPE_UINT64, &end, DBUS_TYPE_STRING, &shown,
-                                         DBUS_TYPE_INVALID));
+    FUZZ_ASSERT(dbus_message_append_args(
+        message, DBUS_TYPE_STRING, &word, DBUS_TYPE_UINT64, &id, DBUS_TYPE_UINT64, &end,
+        DBUS_TYPE_STRING, &shown, kind / 20 % 2 ? DBUS_TYPE_UINT64 : DBUS_TYPE_INVALID, &latest,
+        DBUS_TYPE_BOOLEAN, &terminate, DBUS_TYPE_INVALID));
     add_message(stream, message);
 }
 
@@ -151,6 +167,8 @@ static void add_stream(struct bytes *bytes)
     FUZZ_ASSERT(stream->data);
     if (!(flags & 1))
         add_bytes(stream, ok, strlen(ok));
+    if (!(flags & 1))
+        add_bytes(stream, flags & 2 ? "ERROR\r\n" : "AGREE_UNIX_FD\r\n", flags & 2 ? 7 : 15);
     for (unsigned i = 0; i < (flags >> 4); i++) {
         uint8_t kind = take_byte(bytes);
         size_t size;
@@ -212,9 +230,9 @@ static int keep_fd(int fd)
 WRAP_FAILING(void *, malloc, (size_t size), (size), NULL, ENOMEM)
 WRAP_FAILING(char *, strndup, (const char *text, size_t size), (text, size), NULL, ENOMEM)
 WRAP_FAILING(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, size), -1, EIO)
-WRAP_FAILING(ssize_t, send, (int fd, const void *data, size_t size, int flags),
-             (fd, data, size < 100 ? size : size / 2, flags), -1,
-             world.seed & 0x10000 ? EPIPE : EINTR)
+WRAP_FAILING(char *, strdup, (const char *text), (text), NULL, ENOMEM)
+WRAP_FAILING(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
+             (fd, message, flags), -1, world.seed & 0x10000 ? ETOOMANYREFS : EINTR)
 WRAP_FAILING(ssize_t, recv, (int fd, void *buffer, size_t size, int flags),
              (fd, buffer, size < 2 ? size : size / 2, flags), -1,
              world.seed & 0x10000 ? ECONNRESET : EINTR)
@@ -230,15 +248,87 @@ WRAP_FAILING(dbus_bool_t, dbus_message_iter_open_container,
 WRAP_FAILING(dbus_bool_t, dbus_message_marshal, (DBusMessage * message, char **data, int *size),
              (message, data, size), FALSE, ENOMEM)
 
+/* Notes which scope systemd is asked for. */
+static void note_unit(const char *data, size_t size)
+{
+    static const char prefix[] = "pam-checkout-";
+    const char *unit = memmem(data, size, prefix, strlen(prefix));
+    size_t length = unit ? strnlen(unit, (size_t)(data + size - unit)) : 0;
+
+    if (length > 6 && length < sizeof(world.unit) && memcmp(unit + length - 6, ".scope", 6) == 0) {
+        memcpy(world.unit, unit, length);
+        world.unit[length] = '\0';
+    }
+}
+
+WRAP(ssize_t, send, (int fd, const void *data, size_t size, int flags))
+{
+    if (fails()) {
+        errno = world.seed & 0x10000 ? EPIPE : EINTR;
+        return -1;
+    }
+    if (world.armed)
+        note_unit(data, size);
+    return __real_send(fd, data, size < 100 || world.fail_rate == 0 ? size : size / 2, flags);
+}
+
+/* The file of a process: this one's, or its parent's. */
+static int open_cgroup(bool own)
+{
+    const char *text = own ? world.cgroup : world.parent_cgroup;
+    int fd = memfd_create("cgroup", MFD_CLOEXEC);
+
+    FUZZ_ASSERT(fd >= 0);
+    if (own && world.moves && world.unit[0])
+        dprintf(fd, "1:name=systemd:/\n0::/user.slice/user-1000.slice/%s\n", world.unit);
+    else
+        dprintf(fd, "%s",
+                text  ? text
+                : own ? "0::/user.slice/user-1000.slice/session-3.scope\n"
+                      : "0::/system.slice/ssh.service\n");
+    FUZZ_ASSERT(lseek(fd, 0, SEEK_SET) == 0);
+    return fd;
+}
+
+static void check_kill_path(const char *path)
+{
+    const char *end = path + strlen(path), *start = end;
+
+    FUZZ_ASSERT(!strstr(path, "/.."));
+    FUZZ_ASSERT(end - path > 18 && strcmp(end - 18, ".scope/cgroup.kill") == 0);
+    for (start = end - 12; start > path && start[-1] != '/'; start--)
+        ;
+    FUZZ_ASSERT(strncmp(start, "session-", 8) == 0 || strncmp(start, "pam-checkout-", 13) == 0);
+}
+
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...)
 {
+    size_t length = strlen(path);
+
     if (fails()) {
         errno = world.seed & 0x10000 ? ENOENT : EACCES;
         return -1;
     }
+    if (world.armed && strncmp(path, "/proc/", 6) == 0 && length > 7 &&
+        strcmp(path + length - 7, "/cgroup") == 0)
+        return keep_fd(open_cgroup(strcmp(path, "/proc/self/cgroup") == 0));
+    if (world.armed && strncmp(path, "/sys/fs/cgroup", 14) == 0) {
+        check_kill_path(path);
+        path = "/dev/null";
+    }
     return keep_fd(__real_open64(path, flags));
+}
+
+WRAP(int, fstatfs64, (int fd, struct statfs *status))
+{
+    if (fails()) {
+        errno = EIO;
+        return -1;
+    }
+    *status = (struct statfs){.f_type = fails() ? TMPFS_MAGIC : CGROUP2_SUPER_MAGIC};
+    return 0;
 }
 
 WRAP(DBusMessage *, dbus_message_demarshal, (const char *data, int size, DBusError *error))
@@ -392,6 +482,51 @@ int pam_get_item(const pam_handle_t *pamh, int item, const void **ret)
     return PAM_SUCCESS;
 }
 
+static struct datum *find_datum(const char *name)
+{
+    for (size_t i = 0; i < MAX_DATA; i++)
+        if (world.data[i].name && strcmp(world.data[i].name, name) == 0)
+            return &world.data[i];
+    return NULL;
+}
+
+static void release_datum(pam_handle_t *pamh, struct datum *datum)
+{
+    if (datum->release)
+        datum->release(pamh, datum->value, 0);
+    free(datum->name);
+    *datum = (struct datum){NULL};
+}
+
+int pam_get_data(const pam_handle_t *pamh, const char *name, const void **value)
+{
+    struct datum *datum = fails() ? NULL : find_datum(name);
+
+    if (!datum)
+        return PAM_NO_MODULE_DATA;
+    *value = datum->value;
+    return PAM_SUCCESS;
+}
+
+int pam_set_data(pam_handle_t *pamh, const char *name, void *value,
+                 void (*release)(pam_handle_t *pamh, void *value, int status))
+{
+    struct datum *datum;
+    char *copy = NULL;
+
+    if (fails())
+        return PAM_BUF_ERR;
+    datum = find_datum(name);
+    if (datum)
+        release_datum(pamh, datum);
+    for (size_t i = 0; i < MAX_DATA && (!datum || datum->name); i++)
+        datum = &world.data[i];
+    copy = __real_strndup(name, strlen(name));
+    FUZZ_ASSERT(copy && datum && !datum->name);
+    *datum = (struct datum){.name = copy, .value = value, .release = release};
+    return PAM_SUCCESS;
+}
+
 const char *pam_getenv(pam_handle_t *pamh, const char *name)
 {
     return world.authinfo;
@@ -455,6 +590,12 @@ static int call(uint8_t phase, int flags, int argc, const char **argv)
         FUZZ_ASSERT(code == PAM_SUCCESS);
         code = PAM_PERM_DENIED;
     }
+    /* The line behind pam_systemd, which has put the login somewhere. */
+    if (phase & 0x40 && phase % 4 == 1 && code == PAM_SUCCESS) {
+        free(world.cgroup);
+        world.cgroup = NULL;
+        code = pam_sm_open_session(pamh, flags, argc, argv);
+    }
     world.armed = false;
     return code;
 }
@@ -509,6 +650,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         world.authinfo = take_string(&bytes);
     if (n_variables & 8)
         world.answer = take_string(&bytes);
+    if (n_variables & 16)
+        world.cgroup = take_string(&bytes);
+    if (n_variables & 32)
+        world.parent_cgroup = take_string(&bytes);
+    world.moves = !(n_variables & 64);
     n_variables %= 4;
     for (int i = 0; i < n_variables; i++)
         variables[i] = take_string(&bytes);
@@ -544,6 +690,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(variables[i]);
     for (size_t i = 0; i < world.n_streams; i++)
         free(world.streams[i].data);
+    for (size_t i = 0; i < MAX_DATA; i++)
+        release_datum(NULL, &world.data[i]);
+    free(world.cgroup);
+    free(world.parent_cgroup);
     free(world.authinfo);
     free(world.answer);
     return 0;

@@ -19,7 +19,7 @@ def apt(host, *arguments, check=True, env=None):
     """apt-get at work on the host; what it wrote."""
     done = host.run(["bash", "-c", 'exec apt-get -qy -o Dpkg::Use-Pty=0 "$@" 2>&1', "apt-get",
                      *arguments], env={"DEBIAN_FRONTEND": "noninteractive", **(env or {})},
-                    timeout=120)
+                    timeout=300)
     assert not check or done.returncode == 0, done.stdout
     return done
 

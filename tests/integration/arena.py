@@ -215,10 +215,19 @@ class Arena:
     # The judge.
 
     def read(self):
-        """What the ledger has been told since the last time: {number: [record]}, the chain recomputed."""
+        """What the ledger has been told since the last time: {number: [record]}, the chain recomputed.
+        The rows are kept as they were at the same moment: time goes on deciding."""
         histories = {}
-        for seq, record, digest in self.host.ledger(
-                "select seq, record, hash from audit where seq > ? order by seq", self._checked):
+        with self.host.ledger_at_once() as ask:
+            records = ask("select seq, record, hash from audit where seq > ? order by seq",
+                          self._checked)
+            changed = "(select checkout from audit where seq > ?)"
+            self._rows = {number: row for number, *row in ask(
+                f"select id, state, start from checkout where id in {changed}", self._checked)}
+            self._decisions = ask(
+                f"select checkout, actor, verdict from decision where checkout in {changed}",
+                self._checked)
+        for seq, record, digest in records:
             assert seq == self._checked + 1, "a record is missing"
             self._hash = hashlib.sha256(self._hash + record.encode()).digest()
             assert digest == self._hash, f"the chain is broken at {seq}"
@@ -246,10 +255,10 @@ class Arena:
             assert len(deciders) == quorum and events.index("approved") == quorum + 1, events
         else:
             assert len(deciders) < quorum, events
-        (row,) = self.host.ledger("select state, start from checkout where id = ?", number)
+        row = self._rows[number]
         assert row[0] == state
         assert bool(row[1]) == ("started" in events)
-        stored = self.host.ledger("select actor, verdict from decision where checkout = ?", number)
+        stored = [decision[1:] for decision in self._decisions if decision[0] == number]
         assert sorted(actor for actor, verdict in stored if verdict == "approve") == \
             sorted(deciders)
         assert [actor for actor, verdict in stored if verdict == "deny" and actor not in deciders] \

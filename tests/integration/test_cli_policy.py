@@ -97,6 +97,68 @@ def test_findings(cli, policies, text, findings):
         assert row["policy"] == "one" and row["line"] == 1 and row["file"].endswith("10-test.conf")
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"
+KEYS = [f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter * 42}A" for letter in "ABCDEFGHIJ"]
+SHARED = GOOD.replace("accounts = root", "accounts = games") + "person = key\n"
+
+
+@pytest.fixture
+def persons(tmp_path):
+    """A folder with the policies, and the file beside it."""
+    def write(policies, text):
+        folder = tmp_path / "policy.d"
+        folder.mkdir()
+        (folder / "10-test.conf").write_text(policies)
+        if text is not None:
+            (tmp_path / "persons").write_text(text)
+        return str(folder)
+    os.umask(0o022)
+    return write
+
+
+def test_good_persons(cli, persons):
+    done = cli("policy", "check", persons(SHARED, f"daemon {KEYS[0]}\n*,!root cert-authority {KEYS[1]}\n"))
+    assert (done.code, done.out, done.err) == (0, "", "1 policy, 0 findings\n")
+
+
+@pytest.mark.parametrize("text", [None, "", "# nobody yet\n"])
+def test_nobody_has_a_key(cli, persons, text):
+    done = cli("policy", "check", persons(SHARED, text))
+    assert done.code == 1
+    assert "10-test.conf:1: [policy one] has person = key, and no line of the file persons says whose key is " \
+           "whose: nobody comes in by ssh" in done.out
+
+
+@pytest.mark.parametrize("line, finding", [
+    (f"nosuchuser {KEYS[0]}", "the user nosuchuser does not exist on this host"),
+    (f"root {KEYS[0]}", "root has uid 0, which is no person: the login is refused"),
+    (f"games {KEYS[0]}", "games is a shared account itself, by policy one: write whose key it is"),
+    (f'daemon namespaces="git" {KEYS[0]}', "is passed over: its namespaces leave out pam-checkout"),
+    (f'daemon valid-before="20200101" {KEYS[0]}', "fits nobody any more: its valid-before is over"),
+    (f"daemon,nosuchuser cert-authority {KEYS[0]}", "the user nosuchuser does not exist on this host"),
+    (f"!daemon cert-authority {KEYS[0]}", "fits nobody: every pattern excludes"),
+])
+def test_findings_about_persons(cli, persons, line, finding):
+    folder = persons(SHARED, f"daemon {KEYS[1]}\n{line}\n")
+    done = cli("policy", "check", folder)
+    path = folder.replace("policy.d", "persons")
+    assert (done.code, done.out) == (1, f"{path}:2: {finding}\n")
+    row, = cli("policy", "check", folder, "--json").json()
+    assert row == {"policy": None, "file": path, "line": 2, "finding": finding}
+
+
+@pytest.mark.parametrize("line, problem", [
+    ("daemon,bin " + KEYS[0], "a key has one owner"),
+    ("daemon " + KEY, "what is written as the key is no whole key"),
+    ("daemon " + KEYS[1], ""),
+    ("bin " + KEYS[1], "this key is the one of daemon already, in line 1"),
+])
+def test_persons_that_cannot_be_read(cli, persons, line, problem):
+    done = cli("policy", "check", persons(SHARED, f"daemon {KEYS[1]}\n{line}\n"))
+    assert done.code == (1 if problem else 0)
+    assert not problem or f"/persons:2: {problem}" in done.err
+
+
 MANAGED = GOOD.replace("bin, sys", "manager, bin") + "quorum = manager & bin:1\n"
 
 

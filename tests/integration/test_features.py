@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 from host import ROOT, Login
-from host.host import POLICIES
+from host.host import POLICIES, lenient
 
 BASE = """[policy root]
 accounts = root, oracle
@@ -40,7 +40,7 @@ def under(host):
         host.stop_broker()
         host.policy(without_reason(base + lines), settings=SETTINGS)
         for name, text in files.items():
-            (POLICIES / f"{name.lstrip('_')}.conf").write_text(without_reason(text))
+            (POLICIES / f"{name.lstrip('_')}.conf").write_text(lenient(without_reason(text)))
         host.start_broker()
 
     yield restart

@@ -158,6 +158,25 @@ def test_killed_at_its_start(host, on_bus):
     assert on_bus("alice").get(number)["state"] == "pending"
 
 
+def test_login_that_died_while_no_broker_ran(host, on_bus, long):
+    """Its request is cancelled, not left for an approver to approve for nobody."""
+    if not long:
+        pytest.skip("waits for the quarter of a minute that logins have to come back")
+    dead, alive = (Waiting(host, name).held() for name in CROWD[:2])
+    host.broker.stop()
+    dead.child.kill(9)
+    dead.child.wait()
+    host.broker.start()
+    client = on_bus(dead.actor.name)
+    client.watch()
+    while client.get(dead.number)["state"] == "pending":
+        client.signals.get(timeout=60)
+    assert client.get(dead.number)["state"] == "cancelled"
+    on_bus("bob").approve(alive.number)
+    code = alive.end()
+    assert code == 0 and ROOT in alive.shown, alive.shown
+
+
 def test_damaged_ledger_is_never_made_anew(host, alice, on_bus):
     from host.host import LEDGER
     on_bus("alice").request()

@@ -125,7 +125,7 @@ def test_a_bad_map_changes_nothing(host, managed, alice, carol):
     number = alice.request("oracle")
     done = managed("ops00 = erin", "alice = dave")
     assert done.returncode == 1
-    assert f"{POLICIES}/60-managers.conf:2: [managers] ops00: has a manager already: dave, in line 16 " \
+    assert f"{POLICIES}/60-managers.conf:2: [managers] ops00: has a manager already: dave, in line 18 " \
            f"of {POLICIES}/50-test.conf" in done.stderr
     carol.approve(number)
     assert alice.show(number)["state"] == "active"

@@ -99,8 +99,8 @@ class Reader:
         return entries
 
 
-class Call:
-    """One method call as it came in."""
+class Message:
+    """One method call as it came in; `body` reads what is in it."""
 
     def __init__(self, data, fds=()):
         self.fds = list(fds)
@@ -114,10 +114,20 @@ class Call:
             code = reader.take(1)[0]
             self.fields[code] = reader.value(reader.signature())
         reader.align(8)
-        assert self.fields[PATH] == "/org/pamcheckout/Gate1"
-        assert self.fields[INTERFACE] == "org.pamcheckout.Gate1"
+        self.path, self.interface = self.fields[PATH], self.fields[INTERFACE]
         self.method = self.fields[MEMBER]
-        signature = self.fields[SIGNATURE]
+        self.signature = self.fields.get(SIGNATURE, "")
+        self.body = reader
+
+
+class Call(Message):
+    """One question of the module's."""
+
+    def __init__(self, data, fds=()):
+        super().__init__(data, fds)
+        assert self.path == "/org/pamcheckout/Gate1"
+        assert self.interface == "org.pamcheckout.Gate1"
+        reader, signature = self.body, self.signature
         self.id = None
         if signature == "ta{sv}":
             self.id = reader.u64()
@@ -174,6 +184,9 @@ class Connection:
         self.buffer = b""
         self.fds = []
 
+    def peer_pid(self):
+        return struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
     def send(self, data):
         self.sock.sendall(data)
 
@@ -199,8 +212,8 @@ class Connection:
         self.send(b"OK " + b"0123456789abcdef" * 2 + b"\r\n" + fds + b"\r\n")
         assert self.line() == b"BEGIN"
 
-    def call(self):
-        """The next call; EOFError when the other side is gone."""
+    def message(self):
+        """The bytes of the next message and what came with it; EOFError when the other side is gone."""
         self.read_until(lambda data: len(data) >= 16)
         body, fields = struct.unpack("<I", self.buffer[4:8])[0], \
             struct.unpack("<I", self.buffer[12:16])[0]
@@ -208,7 +221,10 @@ class Connection:
         self.read_until(lambda data: len(data) >= size)
         data, self.buffer = self.buffer[:size], self.buffer[size:]
         fds, self.fds = self.fds, []
-        call = Call(data, fds)
+        return data, fds
+
+    def call(self):
+        call = Call(*self.message())
         self.gate.note(call)
         return call
 

@@ -8,6 +8,9 @@ PAM_SUCCESS, PAM_SYSTEM_ERR, PAM_PERM_DENIED = 0, 4, 6
 # What STACK returns where the module said PAM_IGNORE, so that it is not taken for anything else.
 IGNORED = {"auth": 10, "account": 13, "session": 9, "close": 9}
 
+# What sshd says once a first method has succeeded.
+AFTER_A_KEY = ["--pam-env", "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA"]
+
 STACK = """\
 auth [success=done ignore=1 default=die] {module} {arguments}
 auth requisite pam_deny.so
@@ -69,9 +72,9 @@ class Outcome:
 class Login:
     """The login program, started."""
 
-    def __init__(self, arguments, environment):
+    def __init__(self, arguments, environment, stdin):
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        stdin=subprocess.DEVNULL, env=environment)
+                                        stdin=stdin, env=environment)
         self.lines = []
 
     @property
@@ -111,7 +114,7 @@ class Host:
 
     def start(self, *phases, service="sudo", user="alice", ruser="alice", tty="/dev/pts/3",
               arguments="", gate=True, items=(), options=(), environment=(), program=None,
-              stack=STACK, prefix=()):
+              stack=STACK, prefix=(), stdin=subprocess.DEVNULL):
         if gate:
             arguments = f"gate={self.gate_path} {arguments}"
         (self.confdir / service).write_bytes(
@@ -128,7 +131,7 @@ class Host:
         full = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                 "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1"}
         full.update(environment)
-        login = Login([*command, *options, *phases], full)
+        login = Login([*command, *options, *phases], full, stdin)
         self.logins.append(login)
         return login
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from pamhost import PAM_PERM_DENIED, PAM_SUCCESS
+from pamhost import AFTER_A_KEY, PAM_PERM_DENIED, PAM_SUCCESS
 from fakegate import FakeGate, answering
 
 BAD = [
@@ -78,7 +78,7 @@ def test_prompt_is_for_the_auth_phase_of_ssh(host, service, phase):
 def prompting(host, *answers, script):
     options = [part for answer in answers for part in ("--answer", answer)]
     with FakeGate(host.gate_path, script, answering(("pending", 17, 0, "request 17 filed"))) as gate:
-        outcome = host.run("auth", service="sshd", arguments="prompt", options=options)
+        outcome = host.run("auth", service="sshd", arguments="prompt", options=AFTER_A_KEY + options)
     return outcome, gate.calls
 
 
@@ -89,23 +89,45 @@ def test_prompt_only_where_words_are_missing(host):
 
 def test_prompt(host):
     outcome, calls = prompting(host, "disk full", "CHG-1",
-                               script=answering(("refused", 0, 0, "a reason is needed")))
+                               script=answering(("incomplete", 0, 0, "a reason is needed")))
     assert outcome.codes == {"auth": PAM_PERM_DENIED}
     assert [kind for kind, _ in outcome.texts] == ["info", "prompt", "prompt", "error"]
-    assert "reason" not in calls[0].login
+    assert "reason" not in calls[0].login and calls[0].login["reason_source"] == "prompt"
     assert (calls[1].login["reason"], calls[1].login["ticket"], calls[1].login["reason_source"]) \
         == ("disk full", "CHG-1", "prompt")
     assert outcome.said[-1] == "pam_checkout: request 17 filed; try again when it is approved"
 
 
+def test_prompt_asks_nobody_whom_words_do_not_help(host):
+    outcome, calls = prompting(host, "disk full", "", script=answering(("refused", 0, 0, "no")))
+    assert outcome.codes == {"auth": PAM_PERM_DENIED} and len(calls) == 1
+    assert outcome.texts == [("error", b"pam_checkout: no")]
+
+
+def test_incomplete_is_a_no(host):
+    with FakeGate(host.gate_path, answering(("incomplete", 0, 0, "a reason is needed"))):
+        outcome = host.run("account", service="sshd")
+    assert outcome.codes == {"account": PAM_PERM_DENIED}
+
+
+@pytest.mark.parametrize("options", [[], ["--pam-env", "SSH_AUTH_INFO_0="]])
+@pytest.mark.parametrize("arguments", ["", "prompt"])
+def test_auth_of_ssh_is_no_first_method(host, options, arguments):
+    """Whoever gets past the gate in the auth phase is logged in."""
+    with FakeGate(host.gate_path, answering(("allow", 17, 0, ""))) as gate:
+        outcome = host.run("auth", service="sshd", arguments=arguments, options=options)
+    assert outcome.codes == {"auth": PAM_PERM_DENIED} and gate.calls == []
+    assert "ssh key first" in outcome.said[0]
+
+
 def test_prompt_left_empty(host):
-    outcome, calls = prompting(host, "", "", script=answering(("refused", 0, 0, "no")))
+    outcome, calls = prompting(host, "", "", script=answering(("incomplete", 0, 0, "no")))
     assert outcome.codes == {"auth": PAM_PERM_DENIED} and len(calls) == 1
 
 
 @pytest.mark.parametrize("answers", [(b"\xff", b""), (b"x" * 1001, b""), (b"ok", b"x" * 65), ()])
 def test_prompt_with_bad_words(host, answers):
-    outcome, calls = prompting(host, *answers, script=answering(("refused", 0, 0, "no")))
+    outcome, calls = prompting(host, *answers, script=answering(("incomplete", 0, 0, "no")))
     assert outcome.codes == {"auth": PAM_PERM_DENIED} and len(calls) == 1
 
 

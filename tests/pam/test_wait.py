@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from fakegate import FakeGate, answering, error, reply
-from pamhost import PAM_PERM_DENIED, PAM_SUCCESS
+from pamhost import AFTER_A_KEY, PAM_PERM_DENIED, PAM_SUCCESS
 
 FILED = ("pending", 17, 0, "request 17 filed; bob can approve it.")
 WAITING = "request 17 filed; bob can approve it; waiting up to 10min, Ctrl-C to give up"
@@ -30,7 +30,7 @@ def hold(connection, call):
 def test_decision(host, service, phase, verdict, expected):
     answers = [FILED, (verdict, 17, 99, "request 17 was decided"), ("allow", 17, 99, "")]
     with FakeGate(host.gate_path, answering(*answers)) as gate:
-        outcome = host.run(phase, service=service, arguments=WAIT)
+        outcome = host.run(phase, service=service, arguments=WAIT, options=AFTER_A_KEY)
     assert outcome.codes == {phase: expected}
     assert outcome.said[0] == f"pam_checkout: {WAITING}"
     if verdict != "nonsense":
@@ -110,7 +110,7 @@ def test_signal(host, number, phase):
     """It ends the wait, and the host's handler gets it."""
     with FakeGate(host.gate_path, answering(FILED, hold)) as gate:
         login = host.start(phase, arguments=WAIT, service="sshd" if phase == "auth" else "sudo",
-                           options=["--handlers"])
+                           options=["--handlers", *AFTER_A_KEY])
         login.wait_for_text("Ctrl-C to give up")
         gate.wait_for_calls(2)
         os.kill(login.pid, number)
@@ -118,6 +118,30 @@ def test_signal(host, number, phase):
     assert outcome.codes == {phase: PAM_PERM_DENIED}
     assert outcome.said[-1] == "pam_checkout: refused: you gave up waiting for request 17"
     assert outcome.handled == 1
+
+
+@pytest.mark.parametrize("service, notices", [("sshd", True), ("su", False)])
+@pytest.mark.parametrize("address, family", [("127.0.0.1", socket.AF_INET),
+                                             ("::1", socket.AF_INET6)])
+def test_client_hangs_up(host, address, family, service, notices):
+    """sshd holds the connection and does not look at it while it is in PAM. Others have no such
+    client; what network connections they hold is their own."""
+    with socket.create_server((address, 0), family=family) as server:
+        client = socket.create_connection((address, server.getsockname()[1]))
+        connection, _ = server.accept()
+    with connection, FakeGate(host.gate_path, answering(FILED, hold)) as gate:
+        login = host.start("session", arguments=WAIT, service=service, stdin=connection)
+        login.wait_for_text("Ctrl-C to give up")
+        gate.wait_for_calls(2)
+        client.close()
+        if not notices:
+            login.process.send_signal(signal.SIGTERM)
+        outcome = login.finish(may_die=not notices)
+    if notices:
+        assert outcome.codes == {"session": PAM_PERM_DENIED}
+        assert outcome.said[-1] == \
+            "pam_checkout: refused: the client hung up while it waited for request 17"
+    assert [call.method for call in gate.calls] == ["Prepare", "Resume"]
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "policy/config.h"
+#include "persons_fixture.h"
 #include "policy/config_file.h"
 
 #define POLICY(name) "[policy " name "]\naccounts = root\nrequesters = a\napprovers = b\n"
@@ -54,7 +55,7 @@ static int remove_place(void **state)
 {
     static const char *const files[] = {"10.conf", "20.conf", "9.conf", "a.conf", "B.conf",
                                         ".x.conf", "x.conf~", "README", ".conf",  NULL};
-    static const char *const others[] = {"broker.conf", "real.conf", "link.d", NULL};
+    static const char *const others[] = {"broker.conf", "real.conf", "link.d", "persons", NULL};
     struct place *place = *state;
     int r;
 
@@ -156,6 +157,72 @@ static void test_files_in_the_order_of_their_names(void **state)
     assert_int_equal(set->policies[1]->line, 5);
     assert_string_equal(strrchr(set->policies[1]->file, '/'), "/20.conf");
     policy_set_free(set);
+}
+
+/* The file beside the directory: its text is kept as comments among the policies. */
+static void test_persons(void **state)
+{
+    static const char persons[] = "# who\n\nalice " KEY_ALICE "\n";
+    struct place *place = *state;
+    CLEANUP_POLICY_SET struct policy_set *restored = calloc(1, sizeof(*restored));
+    struct policy_set *set;
+    struct error error = {0};
+    char *text, *before;
+
+    write_file(place, "policy.d/10.conf", POLICY("p1"));
+    set = load(place->directory);
+    assert_null(set->persons);
+    before = strdup(set->digest);
+    policy_set_free(set);
+
+    write_file(place, "persons", persons);
+    set = load(place->directory);
+    assert_int_equal(set->persons->n_lines, 1);
+    assert_string_equal(set->persons->file, path_of(place, "persons"));
+    assert_true(asprintf(&text, "# %s/10.conf\n%s# %s/persons\n#| # who\n#| \n#| alice %s\n",
+                         place->directory, POLICY("p1"), place->root, KEY_ALICE) > 0);
+    assert_string_equal(set->text, text);
+    assert_string_not_equal(set->digest, before);
+    assert_int_equal(config_restore_policies(restored, "ledger", set->text, &error), 0);
+    assert_int_equal(restored->n_policies, 1);
+    policy_set_free(set);
+    free(before);
+    free(text);
+
+    write_file(place, "persons", "alice\n");
+    refused(place, "%s/persons:1: has no key");
+    write_file(place, "persons", persons);
+    assert_int_equal(chmod(path_of(place, "persons"), 0664), 0);
+    refused(place, "%s/persons: is writable by group or others (mode 0664); only its owner may "
+                   "write it");
+    assert_int_equal(unlink(path_of(place, "persons")), 0);
+    assert_int_equal(symlink("/dev/null", path_of(place, "persons")), 0);
+    refused(place, "%s/persons: is a symbolic link; it must be a regular file");
+}
+
+/* However the directory is named. */
+static void test_path_of_persons(void **state)
+{
+    struct place *place = *state;
+    struct policy_set *set = NULL;
+    struct error error = {0};
+    char directory[128], sentence[256];
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(here >= 0);
+    write_file(place, "persons", "alice\n");
+    (void)snprintf(directory, sizeof(directory), "%s//", place->directory);
+    (void)snprintf(sentence, sizeof(sentence), "%s/persons:1: has no key", place->root);
+    assert_int_equal(config_load_policies(directory, &set, &error), ERROR_INVALID_ARGUMENT);
+    assert_string_equal(error.text, sentence);
+    assert_int_equal(chdir(place->root), 0);
+    assert_int_equal(config_load_policies("policy.d", &set, &error), ERROR_INVALID_ARGUMENT);
+    assert_string_equal(error.text, "persons:1: has no key");
+    assert_int_equal(chdir(place->directory), 0);
+    assert_int_equal(config_load_policies(".", &set, &error), ERROR_INVALID_ARGUMENT);
+    assert_string_equal(error.text, "./../persons:1: has no key");
+    assert_int_equal(fchdir(here), 0);
+    close(here);
 }
 
 static void test_text_and_digest(void **state)
@@ -522,6 +589,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(test_no_directory_and_an_empty_one),
         WITH_PLACE(test_files_in_the_order_of_their_names),
+        WITH_PLACE(test_persons),
+        WITH_PLACE(test_path_of_persons),
         WITH_PLACE(test_text_and_digest),
         WITH_PLACE(test_names_are_taken_once),
         WITH_PLACE(test_section_names),

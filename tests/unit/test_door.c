@@ -235,22 +235,6 @@ static void test_root(void **state)
     assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
 }
 
-/* Whose key it was nobody has told: the account is no person. */
-static void test_person_is_the_owner_of_a_key(void **state)
-{
-    struct scene *scene = *state;
-    struct login login = scene_login(scene, DOOR_SSH, "oracle", "oracle");
-
-    scene_policies(scene, "[policy shared]\naccounts = oracle\nrequesters = oracle, alice\n"
-                          "approvers = bob\nperson = key\n");
-    assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
-    assert_says(scene, "key");
-    login.door = DOOR_LOGIN;
-    assert_verdict(scene_ask(scene, &login), VERDICT_REFUSED);
-    login = scene_login(scene, DOOR_SUDO, "alice", "oracle");
-    assert_verdict(scene_ask(scene, &login), VERDICT_PENDING);
-}
-
 /* ---- filing at the door ---- */
 
 static void test_file_and_come_back(void **state)
@@ -1156,7 +1140,6 @@ int main(void)
         TEST(test_loginuid),
         TEST(test_su_caller),
         TEST(test_root),
-        TEST(test_person_is_the_owner_of_a_key),
         TEST(test_file_and_come_back),
         TEST(test_door_bound),
         TEST(test_nobody_else),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -9,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 
 #include "cleanup.h"
 #include "sink/journal.h"
+#include "sink/journal_socket.h"
 
 #define FIELDS_MAX 32
 
@@ -194,71 +194,110 @@ static void test_ids_are_of_the_names(void **state)
     }
 }
 
-static void test_gap(void **state)
+static void send_one(struct journal *journal, uint64_t seq)
 {
-    struct event event = {.kind = EVENT_BROKER_STARTED, .seq = 7, .time = 1000, .hash = "00"};
-    struct journal_gap gap;
+    struct event event = {.kind = EVENT_BROKER_STARTED, .seq = seq, .time = 1000, .hash = "00"};
 
-    journal_sink(&event, *state);
-    assert_false(journal_take_gap(*state, &gap));
-    assert_int_equal(journal_current_gap(*state).missed, 0);
-
-    answer = -ENOENT;
-    for (event.seq = 8; event.seq < 11; event.seq++) {
-        event.time++;
-        journal_sink(&event, *state);
-        /* Nobody would hear of it. */
-        assert_false(journal_take_gap(*state, &gap));
-    }
-    assert_int_equal(journal_current_gap(*state).missed, 3);
-    answer = 0;
-    event.seq = 11;
-    journal_sink(&event, *state);
-    assert_true(journal_take_gap(*state, &gap));
-    assert_int_equal(gap.missed, 3);
-    assert_int_equal(gap.since, 1001);
-    assert_int_equal(gap.first_seq, 8);
-    assert_int_equal(gap.last_seq, 10);
-    assert_int_equal(gap.error, -ENOENT);
-    assert_false(journal_take_gap(*state, &gap));
-
-    /* A kind that is none is not sent as something else. */
-    n_fields = 0;
-    event.kind = EVENT_KIND_COUNT;
-    journal_sink(&event, *state);
-    assert_int_equal(n_fields, 0);
-    assert_int_equal(journal_current_gap(*state).missed, 1);
+    journal_sink(&event, journal);
 }
 
-/* A datagram socket that is not there, that nobody has, that nobody reads. */
-static void test_probe(void **state)
+static bool tell_again(struct journal *journal, uint64_t seq)
 {
-    char folder[] = "/tmp/test-journal-XXXXXX";
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    CLEANUP_CLOSE int journald = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    CLEANUP_CLOSE int client = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct event event = {
+        .kind = EVENT_BROKER_STARTED, .seq = seq, .time = 1000, .hash = "00", .retold = true};
 
-    assert_non_null(mkdtemp(folder));
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder);
-    assert_int_equal(journal_probe(address.sun_path), -ENOENT);
-    assert_int_equal(bind(journald, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(journal_probe(address.sun_path), 0);
+    return journal_retell(&event, journal);
+}
 
-    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
-    while (send(client, "x", 1, 0) == 1)
-        ;
-    assert_int_equal(errno, EAGAIN);
-    assert_int_equal(journal_probe(address.sun_path), -EAGAIN);
+/* Nobody takes it: from there on everything waits for its turn. */
+static void test_behind(void **state)
+{
+    struct journal_gap gap;
 
-    char byte;
-    while (recv(journald, &byte, 1, MSG_DONTWAIT) == 1)
-        ;
-    assert_int_equal(journal_probe(address.sun_path), 0);
+    send_one(*state, 7);
+    assert_false(journal_is_read(*state));
+    assert_int_equal(journal_check(*state), 7);
+    assert_true(journal_is_read(*state));
+    assert_int_equal(journal_next(*state), 0);
+    assert_field("CHECKOUT_REPLAYED", NULL);
 
-    close(TAKE_FD(journald));
-    assert_int_equal(journal_probe(address.sun_path), -ECONNREFUSED);
-    assert_int_equal(unlink(address.sun_path), 0);
-    assert_int_equal(rmdir(folder), 0);
+    answer = -ENOENT;
+    send_one(*state, 8);
+    assert_int_equal(journal_next(*state), 8);
+    answer = 0;
+    n_fields = 0;
+    send_one(*state, 9); /* not before 8 */
+    assert_int_equal(n_fields, 0);
+    assert_int_equal(journal_check(*state), 7);
+
+    answer = -ENOENT;
+    assert_false(tell_again(*state, 8));
+    assert_int_equal(journal_next(*state), 8);
+    answer = 0;
+    assert_true(tell_again(*state, 8));
+    assert_field("CHECKOUT_REPLAYED", "1");
+    assert_true(tell_again(*state, 9));
+    assert_int_equal(journal_next(*state), 10);
+    assert_true(journal_catch_up(*state, &gap));
+    assert_int_equal(gap.first_seq, 8);
+    assert_int_equal(gap.last_seq, 9);
+    assert_int_equal(gap.error, -ENOENT);
+    assert_false(journal_catch_up(*state, &gap));
+    send_one(*state, 10);
+    assert_field("CHECKOUT_SEQ", "10");
+    assert_int_equal(journal_check(*state), 10);
+
+    /* A kind that is none is not sent as something else. */
+    struct event event = {.kind = EVENT_KIND_COUNT, .seq = 11, .hash = "00"};
+
+    n_fields = 0;
+    journal_sink(&event, *state);
+    assert_int_equal(n_fields, 0);
+}
+
+/* Whoever had it has gone, with what was not read: that comes again, too. */
+static void test_lost(void **state)
+{
+    struct journal_gap gap;
+
+    send_one(*state, 1);
+    assert_int_equal(journal_check(*state), 1);
+    send_one(*state, 2);
+    send_one(*state, 3);
+    answer = -ECONNRESET;
+    send_one(*state, 4);
+    assert_int_equal(journal_next(*state), 2);
+    answer = 0;
+    for (uint64_t seq = 2; seq <= 3; seq++)
+        assert_true(tell_again(*state, seq));
+    /* and once more in the middle of it */
+    answer = -ECONNRESET;
+    assert_false(tell_again(*state, 4));
+    assert_int_equal(journal_next(*state), 2);
+    answer = 0;
+    for (uint64_t seq = 2; seq <= 4; seq++)
+        assert_true(tell_again(*state, seq));
+    assert_true(journal_catch_up(*state, &gap));
+    assert_int_equal(gap.first_seq, 2);
+    assert_int_equal(gap.last_seq, 4);
+}
+
+/* What an earlier broker left undone. */
+static void test_begins_behind(void **state)
+{
+    struct journal_gap gap;
+
+    journal_begin(*state, 5, 5);
+    assert_int_equal(journal_next(*state), 0);
+    assert_true(journal_is_read(*state));
+    journal_begin(*state, 5, 7);
+    assert_int_equal(journal_next(*state), 6);
+    assert_true(tell_again(*state, 6));
+    assert_true(tell_again(*state, 7));
+    assert_true(journal_catch_up(*state, &gap));
+    assert_int_equal(gap.first_seq, 6);
+    assert_int_equal(gap.last_seq, 7);
+    assert_int_equal(gap.error, -EOWNERDEAD);
 }
 
 static void test_real_journal(void **state)
@@ -272,12 +311,13 @@ static void test_real_journal(void **state)
     journal_sink(&event, journal);
     if (access(JOURNAL_SOCKET, F_OK) < 0) {
         /* sd_journal_sendv() would have said that all is well. */
-        assert_int_equal(journal_current_gap(journal).missed, 1);
-        assert_int_equal(journal_current_gap(journal).error, -ENOENT);
+        assert_int_equal(journal_next(journal), event.seq);
         journal_free(journal);
         return;
     }
-    assert_int_equal(journal_current_gap(journal).missed, 0);
+    assert_int_equal(journal_next(journal), 0);
+    while (journal_check(journal) != event.seq)
+        assert_int_equal(sched_yield(), 0);
     journal_free(journal);
 
     sd_journal *reader = NULL;
@@ -306,8 +346,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_everything_that_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_unknown_is_absent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ids_are_of_the_names, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_gap, set_up, tear_down),
-        cmocka_unit_test(test_probe),
+        cmocka_unit_test_setup_teardown(test_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_begins_behind, set_up, tear_down),
         cmocka_unit_test(test_real_journal),
     };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "policy_fixture.h"
+#include "persons_fixture.h"
 
 #include <stdio.h>
 
@@ -135,7 +136,34 @@ static void test_key_owners_come_by_ssh(void **state)
 {
     check(POLICY("a", "deploy", "%ops", APPROVED "person = key\ndoors = sudo, su\n"), 1,
           "a has person = key, which only the door ssh knows, and not that door\n");
-    check(POLICY("a", "deploy", "%ops", APPROVED "person = key\n"), 0, "");
+    check(POLICY("a", "deploy", "%ops", APPROVED "person = key\n"), 1,
+          "a has person = key, and no line of the file persons says whose key is whose: nobody "
+          "comes in by ssh\n");
+}
+
+static void test_shared_accounts_have_policies_of_their_own(void **state)
+{
+    static const char finding[] =
+        "never decides about account deploy at the door ssh, where policy key says that it is "
+        "shared: write person = key here, too, or leave ssh out of its doors\n";
+    static const char other[] = POLICY("other", "backup, deploy", "%dbas", APPROVED);
+    CLEANUP_POLICY_SET struct policy_set *set =
+        fixture_policies(POLICY("key", "deploy", "%ops", APPROVED "person = key\n")
+                             POLICY("other", "backup, deploy", "%dbas", APPROVED));
+    struct findings findings = {0};
+    const struct identity deploy = {.name = (char *)"deploy", .uid = 5000},
+                          alias = {.name = (char *)"alias", .uid = 5000};
+
+    set->persons = fixture_persons("alice " KEY_ALICE "\n");
+    assert_int_equal(policy_lint(set, note, &findings), 1);
+    assert_string_equal(findings.text + strlen("other "), finding);
+    assert_ptr_equal(policy_sharing(set, &deploy), set->policies[0]);
+    assert_null(policy_sharing(set, &alias));
+    set->policies[0]->accounts[0].uid = 5000;
+    set->policies[0]->accounts[0].uid_known = true;
+    assert_ptr_equal(policy_sharing(set, &alias), set->policies[0]);
+    /* elsewhere the account is like any other */
+    check(other, 0, "");
 }
 
 static void test_without_approval_there_is_no_quorum(void **state)
@@ -205,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_requesters_without_a_manager),
         cmocka_unit_test(test_managers_and_quorums_out_of_reach),
         cmocka_unit_test(test_key_owners_come_by_ssh),
+        cmocka_unit_test(test_shared_accounts_have_policies_of_their_own),
         cmocka_unit_test(test_without_approval_there_is_no_quorum),
     };
 
