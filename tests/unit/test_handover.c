@@ -2,6 +2,8 @@
 #include "session/handover.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -16,37 +19,96 @@
 #include "cleanup.h"
 #include "session/proc.h"
 
-/* The test's own cgroup, under the name that its last component has. What is accepted needs a
- * scope, which a test on a booted host has; here is all that must not be. */
+/* A cgroup of the test's own with one process in it; only root can have one made. */
 struct here {
-    char cgroup[LIMIT_CGROUP + 1];
-    const char *unit;
+    char root[PATH_MAX]; /* where the hierarchy is mounted */
+    char unit[64], cgroup[80];
+    pid_t pid; /* 0: none */
+    int life;  /* the process ends when it is closed */
 };
+
+static const char root_nowhere[] = "/sys/fs/cgroup";
+
+static bool find_hierarchy(char *ret_root, size_t size)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct mntent *mount;
+    bool found = false;
+
+    while (mounts && !found && (mount = getmntent(mounts)))
+        if (strcmp(mount->mnt_type, "cgroup2") == 0)
+            found = snprintf(ret_root, size, "%s", mount->mnt_dir) < (int)size;
+    if (mounts)
+        endmntent(mounts);
+    return found;
+}
+
+static int open_file(const struct here *here, const char *name, int flags)
+{
+    char path[PATH_MAX + 128];
+
+    (void)snprintf(path, sizeof(path), "%s%s/%s", here->root, here->cgroup, name);
+    return open(path, flags | O_CLOEXEC);
+}
 
 static int set_up(void **state)
 {
     struct here *here = calloc(1, sizeof(*here));
+    char path[PATH_MAX + 128], byte;
+    int ends[2];
 
-    if (!here || proc_cgroup((uint32_t)getpid(), here->cgroup) < 0)
-        here ? (void)strcpy(here->cgroup, "/") : (void)0;
-    here->unit = strrchr(here->cgroup, '/') + 1;
+    assert_non_null(here);
     *state = here;
+    here->life = -1;
+    (void)snprintf(here->unit, sizeof(here->unit), "pam-checkout-1-%ld.scope", (long)getpid());
+    (void)snprintf(here->cgroup, sizeof(here->cgroup), "/%s", here->unit);
+    if (geteuid() != 0 || !find_hierarchy(here->root, sizeof(here->root)))
+        return 0;
+    (void)snprintf(path, sizeof(path), "%s%s", here->root, here->cgroup);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    here->pid = fork();
+    assert_true(here->pid >= 0);
+    if (here->pid == 0) {
+        close(ends[1]);
+        _exit(read(ends[0], &byte, 1) != 0);
+    }
+    close(ends[0]);
+    here->life = ends[1];
+
+    CLEANUP_CLOSE int procs = open_file(here, "cgroup.procs", O_WRONLY);
+    assert_true(procs >= 0);
+    assert_true(dprintf(procs, "%ld", (long)here->pid) > 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    free(*state);
+    struct here *here = *state;
+    char path[PATH_MAX + 128];
+
+    if (here->pid) {
+        close(here->life);
+        assert_int_equal(waitpid(here->pid, NULL, 0), here->pid);
+        (void)snprintf(path, sizeof(path), "%s%s", here->root, here->cgroup);
+        assert_int_equal(rmdir(path), 0);
+    }
+    free(here);
     return 0;
+}
+
+static void assert_refused_at(const char *root, const struct handover *handover, const char *why)
+{
+    struct error error;
+
+    assert_int_equal(handover_check(handover, root, &error), ERROR_INVALID_ARGUMENT);
+    if (!strstr(error.text, why))
+        fail_msg("'%s' is not in: %s", why, error.text);
 }
 
 static void assert_refused(const struct handover *handover, const char *why)
 {
-    struct error error;
-
-    assert_int_equal(handover_check(handover, CGROUP_ROOT, &error), ERROR_INVALID_ARGUMENT);
-    if (!strstr(error.text, why))
-        fail_msg("'%s' is not in: %s", why, error.text);
+    assert_refused_at(root_nowhere, handover, why);
 }
 
 static void test_names(void **state)
@@ -75,34 +137,35 @@ static void test_handles(void **state)
 {
     const struct here *here = *state;
     CLEANUP_CLOSE int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    CLEANUP_CLOSE int readable = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    CLEANUP_CLOSE int both = open("/dev/null", O_RDWR | O_CLOEXEC);
-    CLEANUP_CLOSE int path = open("/dev/null", O_PATH | O_CLOEXEC);
-    struct handover handover = {here->unit, here->cgroup, (uint32_t)getpid(), -1};
-    char other[LIMIT_CGROUP + 64];
+    struct handover handover = {here->unit, here->cgroup, (uint32_t)here->pid, -1};
     struct error error;
 
-    if (!*here->unit)
-        skip(); /* in the root */
-    assert_int_equal(handover_check(&handover, CGROUP_ROOT, &error), 0);
-    handover.kill = null;
-    assert_refused(&handover, "not in the hierarchy");
-    handover.kill = readable;
-    assert_refused(&handover, "not open for writing alone");
-    handover.kill = both;
-    assert_refused(&handover, "not open for writing alone");
-    handover.kill = path;
-    assert_refused(&handover, "not open for writing alone");
-    handover.kill = 12345;
-    assert_refused(&handover, "not open for writing alone");
+    if (!here->pid) {
+        print_message("test_handles: not root, or no cgroup2\n");
+        return;
+    }
+    CLEANUP_CLOSE int kill = open_file(here, "cgroup.kill", O_WRONLY);
+    CLEANUP_CLOSE int procs = open_file(here, "cgroup.procs", O_WRONLY);
+    CLEANUP_CLOSE int both = open_file(here, "cgroup.procs", O_RDWR);
+    CLEANUP_CLOSE int path = open_file(here, "cgroup.kill", O_PATH);
 
-    /* Of the same hierarchy, but another file; where a test may open one. */
-    (void)snprintf(other, sizeof(other), CGROUP_ROOT "%s/cgroup.procs", here->cgroup);
-    CLEANUP_CLOSE int procs = open(other, O_WRONLY | O_CLOEXEC);
-
+    assert_int_equal(handover_check(&handover, here->root, &error), 0);
+    handover.kill = kill;
+    assert_int_equal(handover_check(&handover, here->root, &error), 0);
     handover.kill = procs;
-    if (procs >= 0)
-        assert_refused(&handover, "its ");
+    assert_refused_at(here->root, &handover, "of another cgroup");
+    handover.kill = both;
+    assert_refused_at(here->root, &handover, "not open for writing alone");
+    handover.kill = path;
+    assert_refused_at(here->root, &handover, "not open for writing alone");
+    handover.kill = null;
+    assert_refused_at(here->root, &handover, "not in the hierarchy");
+    handover.kill = 12345;
+    assert_refused_at(here->root, &handover, "not open for writing alone");
+    /* The right handle for another process. */
+    handover.kill = kill;
+    handover.pid = (uint32_t)getpid();
+    assert_refused_at(here->root, &handover, "in another cgroup");
 }
 
 int main(void)
