@@ -39,6 +39,7 @@ _checkoutctl()
         [policy]=''
         [reload]=''
         [doctor]='--root'
+        [setup]='--target --yes --dry-run --confirm --undo'
     )
 
     local command='' word i positional=0
@@ -47,8 +48,8 @@ _checkoutctl()
         if [[ $word == -* ]]; then
             # All but the switches take a value.
             case $word in
-                --json | --help | --version | --all | --mine | --decidable | --yes | \
-                    --follow | --csv | --no-journal) ;;
+                --json | --help | --version | --all | --mine | --decidable | --yes | --follow | \
+                    --csv | --no-journal | --dry-run | --confirm | --undo) ;;
                 *)
                     [[ ${COMP_WORDS[i + 1]-} == = ]] && i=$((i + 1))
                     i=$((i + 1)) ;;
@@ -61,7 +62,7 @@ _checkoutctl()
     done
 
     case $prev in
-        --person | --account | --approver | --actor | --to)
+        --person | --account | --approver | --actor | --to | --target)
             COMPREPLY=($(compgen -u -- "$cur"))
             return ;;
         --root)
@@ -113,6 +114,8 @@ _checkoutctl()
             COMPREPLY=($(compgen -W "$(_checkoutctl_ids --mine)" -- "$cur")) ;;
         show | revoke)
             COMPREPLY=($(compgen -W "$(_checkoutctl_ids)" -- "$cur")) ;;
+        setup)
+            ((positional == 0)) && COMPREPLY=($(compgen -W 'sudo su ssh' -- "$cur")) ;;
         policy)
             if ((positional == 0)); then
                 COMPREPLY=($(compgen -W 'check' -- "$cur"))

@@ -28,6 +28,15 @@ BROKER = "pam-checkout-broker.service"
 GATE = "pam-checkout-gate.socket"
 
 
+def until(condition, what, patience=PATIENCE):
+    """Waits for what nothing tells; what the condition returned."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not after {patience} s"
+        time.sleep(0.1)
+    return found
+
+
 def missing():
     """What keeps hosts from being booted here, a line each; empty where they can be."""
     return "".join(subprocess.run([HERE / program, "--check"], capture_output=True, text=True).stdout
@@ -261,7 +270,7 @@ class BootedHost:
         """An empty ledger, this policy, and a broker that runs, whatever has become of the last."""
         self.shell(f"""
             systemctl kill --signal=CONT {BROKER} || :
-            systemctl stop {BROKER} {GATE}
+            systemctl stop {GATE} {BROKER}
             systemctl reset-failed {BROKER} {GATE}
             rm -rf /var/lib/pam-checkout/* /etc/pam-checkout/policy.d/*
             systemctl start {GATE}
