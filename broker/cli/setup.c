@@ -105,7 +105,7 @@ static char *edit_for_su(const char *text, const struct gating *gating)
 /* What is to be written, the file that the next one names first. */
 static int build(const struct gating *gating, struct change *change)
 {
-    CLEANUP_FREE char *text = NULL, *own = NULL;
+    CLEANUP_FREE char *text = NULL;
     char path[160];
     int r;
 
@@ -139,7 +139,7 @@ static int show_diff(struct cli *cli, const struct change *change)
 
     for (size_t i = 0; i < change->n_files; i++) {
         const struct change_file *file = &change->files[i];
-        CLEANUP_FREE char *old = NULL, *shown = NULL;
+        CLEANUP_FREE char *shown = NULL;
         const char *const argv[] = {diff,
                                     "-u",
                                     "--label",

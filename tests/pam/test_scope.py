@@ -112,7 +112,7 @@ def test_scope(host, service):
     (name, mode, properties), = systemd.started
     most = properties.pop("RuntimeMaxUSec")
     assert 8 * HOUR - 60 < most / 1e6 <= 8 * HOUR
-    assert (name, mode, properties) == (unit, "fail", {
+    assert (name, mode, properties) == (unit, "replace", {
         "PIDs": [0], "Slice": f"user-{owner()}.slice", "Description": "Check-out 17: alice has root",
         "SendSIGHUP": True, "TimeoutStopUSec": 5000000, "CollectMode": "inactive-or-failed"})
 
