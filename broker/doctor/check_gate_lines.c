@@ -174,6 +174,46 @@ static void check_order(struct examination *examination, const struct pam_stack 
             use->service);
 }
 
+/* Does it set variables that the account's own ~/.pam_environment names (pam_env(8))? */
+static bool reads_home(const struct pam_handler *handler)
+{
+    bool reads = false;
+
+    if (!pam_handler_is(handler, "pam_env.so"))
+        return false;
+    for (size_t i = 0; i < handler->n_arguments; i++)
+        if (strncmp(handler->arguments[i], "user_readenv=", 13) == 0)
+            reads = strcmp(handler->arguments[i] + 13, "0") != 0;
+    return reads;
+}
+
+/* Whose key it is, the gate reads from a variable that sshd sets before the session phase. */
+static void check_environment(struct examination *examination, const struct pam_stack *stack,
+                              const struct gate_use *use)
+{
+    const struct pam_handlers *handlers = pam_stack_phase(stack, PAM_PHASE_SESSION);
+    const struct pam_handler *home = NULL;
+
+    if (use->door != DOOR_SSH || !use->target || !use->target->by_key)
+        return;
+    for (size_t i = 0; i < handlers->count; i++) {
+        const struct pam_handler *handler = &handlers->items[i];
+
+        if (reads_home(handler))
+            home = handler;
+        if (!home || !pam_handler_is(handler, GATE_MODULE))
+            continue;
+        findings_add(examination->findings, FINDING_PROBLEM, "gate-after-environment", home->file,
+                     home->line,
+                     "Move this line behind the gate's lines, or take user_readenv=1 away.",
+                     "This line stands before the gate of %s and sets what %s's own "
+                     "~/.pam_environment says, SSH_AUTH_INFO_0 included: whoever can write that "
+                     "file comes in as the owner of any key.",
+                     stack->service, use->target->name);
+        return;
+    }
+}
+
 /* Of two lines one that counts is enough to be refused, but the second hands over. */
 static void check_controls(struct examination *examination, const struct pam_handlers *handlers)
 {
@@ -207,4 +247,5 @@ void check_gate_lines(struct examination *examination, const struct pam_stack *s
         check_controls(examination, handlers);
     }
     check_order(examination, stack, use);
+    check_environment(examination, stack, use);
 }

@@ -127,12 +127,21 @@ static void on_stop_answered(const char *problem, void *userdata)
     keeper_stir(keeper);
 }
 
+/* systemd goes by the name, which may be somebody else's by now. */
 static void ask(struct live *live)
 {
     struct keeper *keeper = live->keeper;
-    int r = stop_unit(keeper->settings.bus, live->session->unit, STOP_TIMEOUT_MS, on_stop_answered,
-                      live, &live->stop);
+    int r;
 
+    watch_look(live->watch);
+    if (!live->is_over && live_has_lost_name(live)) {
+        live->is_over = true;
+        keeper_stir(keeper);
+    }
+    if (live->is_over)
+        return;
+    r = stop_unit(keeper->settings.bus, live->session->unit, STOP_TIMEOUT_MS, on_stop_answered,
+                  live, &live->stop);
     live->stop_asked = true;
     if (r == 0) {
         keeper->stops++;

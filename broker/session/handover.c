@@ -24,11 +24,22 @@ static int refuse(struct error *error, const struct handover *handover, const ch
         handover->cgroup ? handover->cgroup : "unknown");
 }
 
-/* Through an opened file "1" can be written to, and there is no other way to it. */
-static int check_handle(const struct handover *handover, const char *root, struct error *error)
+bool handover_is_current(int kill, const char *root, const char *cgroup)
 {
     CLEANUP_FREE char *path = NULL;
     struct stat opened, named;
+
+    if (asprintf(&path, "%s%s/cgroup.kill", root, cgroup) < 0) {
+        path = NULL;
+        return false;
+    }
+    return fstat(kill, &opened) == 0 && lstat(path, &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
+}
+
+/* Through an opened file "1" can be written to, and there is no other way to it. */
+static int check_handle(const struct handover *handover, const char *root, struct error *error)
+{
     struct statfs system;
     int flags = fcntl(handover->kill, F_GETFL);
 
@@ -36,14 +47,8 @@ static int check_handle(const struct handover *handover, const char *root, struc
         return refuse(error, handover, "its kill handle is not open for writing alone");
     if (fstatfs(handover->kill, &system) < 0 || system.f_type != CGROUP2_SUPER_MAGIC)
         return refuse(error, handover, "its kill handle is not in the hierarchy of cgroups");
-    if (asprintf(&path, "%s%s/cgroup.kill", root, handover->cgroup) < 0) {
-        path = NULL;
-        return refuse(error, handover, "out of memory");
-    }
-    if (fstat(handover->kill, &opened) < 0 || lstat(path, &named) < 0)
-        return refuse(error, handover, "its cgroup has gone, or cannot be ended as a whole");
-    if (opened.st_dev != named.st_dev || opened.st_ino != named.st_ino)
-        return refuse(error, handover, "its kill handle is that of another cgroup");
+    if (!handover_is_current(handover->kill, root, handover->cgroup))
+        return refuse(error, handover, "its kill handle is that of another cgroup, or of none");
     return 0;
 }
 

@@ -4,6 +4,7 @@
 /* Is what a door hands over for the end of a session what it says it is? Ending the wrong cgroup
  * ends the host: what does not fit in every respect is refused. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,3 +21,6 @@ struct handover {
 /* The process is in the cgroup, which is the unit's, and the handle is that of this cgroup and
  * nothing else. root: CGROUP_ROOT. Returns 0, or ERROR_INVALID_ARGUMENT with a sentence. */
 int handover_check(const struct handover *handover, const char *root, struct error *error);
+
+/* Does the path still lead to the cgroup of the handle, and not to a later one of the same name? */
+bool handover_is_current(int kill, const char *root, const char *cgroup);

@@ -64,6 +64,12 @@ static void on_over(void *userdata)
     keeper_stir(live->keeper);
 }
 
+bool live_has_lost_name(const struct live *live)
+{
+    return live->kill >= 0 && live->session->cgroup &&
+           !handover_is_current(live->kill, live->keeper->settings.cgroups, live->session->cgroup);
+}
+
 /* ---- what is done outside of the ledger's transactions ---- */
 
 /* True if it is recorded, and may be forgotten. */
@@ -119,6 +125,10 @@ static void watch(struct live *live)
     int r;
 
     live->watch = watch_free(live->watch);
+    if (live_has_lost_name(live)) {
+        on_over(live);
+        return;
+    }
     if (session->cgroup)
         r = watch_cgroup(settings->event, settings->cgroups, session->cgroup, on_over, live,
                          &live->watch);

@@ -63,6 +63,9 @@ struct keeper {
 
 struct live *live_free(struct live *live);
 
+/* Has its cgroup gone, whatever has the name now? Known only where there is a handle. */
+bool live_has_lost_name(const struct live *live);
+
 /* Something is to be done with one of them: soon, from the loop. */
 void keeper_stir(struct keeper *keeper);
 

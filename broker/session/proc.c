@@ -16,10 +16,14 @@
 int proc_read_file(const char *path, char *buffer, size_t size)
 {
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    return fd < 0 ? -errno : proc_read_fd(fd, buffer, size);
+}
+
+int proc_read_fd(int fd, char *buffer, size_t size)
+{
     size_t length = 0;
 
-    if (fd < 0)
-        return -errno;
     for (;;) {
         ssize_t n = read(fd, buffer + length, size - length);
 

@@ -34,3 +34,4 @@ int proc_uid(uint32_t pid, uid_t *ret_uid);
 
 /* The file whole, with a NUL behind it; what does not fit is -E2BIG. */
 int proc_read_file(const char *path, char *buffer, size_t size);
+int proc_read_fd(int fd, char *buffer, size_t size);

@@ -23,13 +23,13 @@ from host.host import LEDGER  # noqa: E402
 
 
 def measured(command, expected=(0,)):
-    """Seconds and MB of a command."""
+    """Seconds, of those on a processor, and MB of a command."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode in expected, (command, process.returncode)
-    return time.monotonic() - start, usage.ru_maxrss / 1024
+    return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def door_waits(alice, stop, times):
@@ -64,8 +64,8 @@ def main():
                     ("log --json", ["log", "--json"], (0,)),
                     ("log --since", ["log", "--since", "-1h"], (0,)),
                     ("log --id", ["log", "--id", "77"], (0,))):
-                seconds, megabytes = measured(["checkoutctl", *command], expected)
-                print(f"  {what:12} {seconds:8.2f} s {megabytes:6.0f} MB", flush=True)
+                seconds, cpu, megabytes = measured(["checkoutctl", *command], expected)
+                print(f"  {what:12} {seconds:8.2f} s ({cpu:.2f} s CPU) {megabytes:6.0f} MB", flush=True)
             stop, times = threading.Event(), []
             door = threading.Thread(target=door_waits, args=(host.actor("alice"), stop, times))
             door.start()

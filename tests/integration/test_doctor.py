@@ -62,6 +62,15 @@ def gate(tree, old, new):
 
 ACCOUNT = "account    required   pam_checkout.so account=root help=security@example.org\n"
 SESSION = "session    required   pam_checkout.so help=security@example.org\n"
+HANDOVER = "session    include      pam-checkout\nsession    required     pam_limits"
+
+
+def share(tree):
+    """oracle over ssh is whose key it is."""
+    tree.append("etc/pam-checkout/policy.d/10-test.conf",
+                "[policy shared]\naccounts = oracle\nrequesters = alice\napprovers = bob\n"
+                "doors = ssh\nperson = key\n")
+
 
 # What is planted; the finding; how bad; where; the line by a word in it (None: no line).
 HOLES = {
@@ -117,6 +126,10 @@ HOLES = {
                    t.change("etc/pam.d/sshd", "session    include      pam-checkout\nsession    required     pam_limits",
                             "session include pam-checkout-over\nsession required pam_limits")],
         "gate-unheeded", "warning", "/etc/pam.d/pam-checkout-over", "optional"),
+    "the account's own environment": (
+        lambda t: [share(t), t.change("etc/pam.d/sshd", HANDOVER,
+                                      "session required pam_env.so user_readenv=1\n" + HANDOVER)],
+        "gate-after-environment", "problem", "/etc/pam.d/sshd", "user_readenv"),
     "argument": (lambda t: gate(t, "account=root help", "acount=root help"), "gate-arguments", "problem",
                  SUDO, "acount="),
     "argument twice": (lambda t: gate(t, "account=root help", "account=root account=root help"),
@@ -339,7 +352,7 @@ def test_usage(cli, arguments, error):  # noqa: F811
     assert done.code == 2 and error in done.err
 
 
-# These need a host that runs: tests/e2e/booted/test_doctor.py.
+# These need a host that runs: tests/e2e/booted/test_holes.py.
 ON_A_HOST = {"unit-missing", "unit-inactive", "unit-disabled", "socket-missing", "socket-mode", "socket-deaf"}
 
 
@@ -353,3 +366,11 @@ def test_every_finding_has_a_test():
     assert len(added) > 50 and added - tested == set()
     strings = {string for text in texts for string in re.findall(r'"([a-z0-9-]+)"', text)}
     assert tested - strings == set()
+
+
+def test_environment_behind_the_gate(doctor, tree):
+    """Only before the gate is it a hole, and only where it is the account's own file."""
+    share(tree)
+    tree.append("etc/pam.d/sshd", "session required pam_env.so user_readenv=1\n")
+    tree.change("etc/pam.d/sshd", HANDOVER, "session required pam_env.so readenv=1\n" + HANDOVER)
+    assert [one for one in doctor() if one["finding"] == "gate-after-environment"] == []

@@ -128,7 +128,7 @@ def test_completion_knows_every_subcommand():
         check=True, text=True, capture_output=True).stdout.split()
     assert {word for word in words if not word.startswith("-")} == set(
         """request list show approve deny cancel checkin revoke extend grant watch explain policy
-        reload doctor setup""".split())
+        reload sessions log report verify doctor setup""".split())
 
 
 @pytest.mark.parametrize("before,expected", [

@@ -125,6 +125,34 @@ def test_restart_in_between(machine):
     assert shown == "NFileDescriptorStore=0\n"
 
 
+def test_scope_of_somebody_else(machine, request):
+    """The name of a scope that has ended may be another's by the time that the check-out ends."""
+    held.set_up(machine)
+    number = held.grant(machine, "alice", "root")
+    kind = held.of_alice(machine)[0]
+    held.open_all(machine, [kind])
+    ((unit, cgroup),) = machine.ledger("SELECT unit, cgroup FROM session WHERE checkout = ?", number)
+    machine.nsenter(["systemctl", "kill", "--signal=STOP", BROKER])
+    try:
+        machine.nsenter(["systemctl", "kill", "--signal=KILL", unit])
+        held.await_none(machine, time.monotonic())
+        kind.close()
+        machine.shell(f"while systemctl is-active -q {unit}; do sleep 0.05; done")
+        # From within the host: what has come through nsenter is in none of its cgroups.
+        machine.shell(f"""
+            systemd-run --quiet systemd-run --scope --unit={unit} \\
+                --slice={cgroup.split("/")[-2]} sleep 7790
+            until test -e /sys/fs/cgroup{cgroup} && pgrep -f '[s]leep 7790'; do sleep 0.05; done
+        """)
+    finally:
+        machine.nsenter(["systemctl", "kill", "--signal=CONT", BROKER])
+    request.addfinalizer(lambda: machine.shell("pkill -f '[s]leep 7790' || :"))
+    assert [how for _, how, _ in held.await_closed(machine, number)] == ["closed"]
+    end_by_revoke(machine, number, "alice")
+    held.await_event(machine, number, "revoked")
+    assert machine.shell("pgrep -f '[s]leep 7790'")
+
+
 def test_without_polkit(machine, record_property):
     """Where systemd refuses, the handle is used at once."""
     held.set_up(machine)
