@@ -376,6 +376,45 @@ def test_odd_cgroup_files(host, content, words):
     assert systemd.started == []
 
 
+def check_starved(gate, outcome):
+    """Refused, or right; or the host could not even open the module (PAM_MODULE_UNKNOWN)."""
+    code = outcome.codes.get("session")
+    assert code in (PAM_SUCCESS, PAM_PERM_DENIED, 28, None), outcome.lines
+    if code == PAM_SUCCESS:
+        assert "cgroup_kill" in gate.opened[-1]
+    return code
+
+
+def test_no_descriptors_left(host, sanitized):
+    if sanitized:
+        pytest.skip("the sanitizers need descriptors")
+    seen = set()
+    for limit in range(3, 12):
+        with FakeSystemd(), Gate(host, allow()) as gate:
+            outcome = host.run("session", options=["--fd-limit", str(limit)], may_die=True)
+            seen.add(check_starved(gate, outcome))
+    assert {PAM_SUCCESS, PAM_PERM_DENIED} <= seen
+
+
+def test_no_memory_left(host, sanitized):
+    if sanitized:
+        pytest.skip("the sanitizers need memory")
+    seen = set()
+    for size in range(3000, 12000, 150):
+        with FakeSystemd(), Gate(host, allow()) as gate:
+            outcome = host.run("session", prefix=["prlimit", f"--as={size * 1024}"], may_die=True)
+            assert outcome.status >= 0 and outcome.status != 134, outcome.status
+            seen.add(check_starved(gate, outcome))
+    assert PAM_SUCCESS in seen and len(seen) > 1
+
+
+def test_standard_descriptors_closed(host):
+    """Nothing of ours takes the place of 0 or 2 for the command that follows."""
+    with FakeSystemd(), Gate(host, allow()) as gate:
+        outcome = host.run("session", prefix=["sh", "-c", "exec \"$@\" 0<&- 2>&-", "sh"])
+    assert outcome.codes == {"session": PAM_SUCCESS} and "cgroup_kill" in gate.opened[0]
+
+
 TWICE = """\
 session required {module} {arguments}
 session required {module} {arguments}
