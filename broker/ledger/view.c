@@ -78,24 +78,26 @@ bool ledger_waits_for(struct ledger *ledger, uint64_t id, const struct identity 
            may_decide_now(ledger, checkout, person);
 }
 
-/* Could there be rows that the person sees and has no part in? Going through all the others' would
- * cost the broker more the longer its history is, and everybody may ask. */
-static bool decides_something(const struct ledger *ledger, const struct identity *person)
+/* The policies by which the person may decide about somebody. Going through everybody's rows would
+ * cost the broker more the longer its history is, and the doors wait meanwhile. */
+static int find_decided(const struct ledger *ledger, const struct identity *person,
+                        struct name_list *ret_policies)
 {
     const struct policy_set *set = ledger->policies;
-    bool manages;
+    bool manages = set && person->name && policy_manages_somebody(set, person->name);
+    struct name_list found = {.items = calloc(set ? set->n_policies + 1 : 1, sizeof(const char *))};
 
-    if (ledger_sees_all(ledger, person))
-        return true;
-    manages = set && person->name && policy_manages_somebody(set, person->name);
+    if (!found.items)
+        return -ENOMEM;
     for (size_t i = 0; set && i < set->n_policies; i++) {
         const struct approvers approvers = {.principals = &set->policies[i]->approvers,
                                             .manager = manages ? person->name : NULL};
 
         if (approvers_include(&approvers, person) == 1)
-            return true;
+            found.items[found.count++] = set->policies[i]->name;
     }
-    return false;
+    *ret_policies = found;
+    return 0;
 }
 
 int ledger_list(struct ledger *ledger, const struct list_request *request,
@@ -104,6 +106,7 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
 {
     CLEANUP_CHECKOUTS struct checkouts found = {0};
     struct checkout_filter filter = request->filter;
+    CLEANUP_FREE const char **policies = NULL;
     const struct identity *person = NULL;
     size_t limit = filter.limit;
     int r = ledger_identify(caller, roster, &person, error);
@@ -113,7 +116,13 @@ int ledger_list(struct ledger *ledger, const struct list_request *request,
     found.items = calloc(limit, sizeof(*found.items));
     if (!found.items)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
-    filter.seen_by = decides_something(ledger, person) ? UID_UNSET : person->uid;
+    filter.seen_by = UID_UNSET;
+    if (!ledger_sees_all(ledger, person)) {
+        filter.seen_by = person->uid;
+        if (find_decided(ledger, person, &filter.policies) < 0)
+            return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+        policies = filter.policies.items;
+    }
     if (request->mine)
         filter.person_uid = person->uid;
     if (request->decidable)
@@ -162,12 +171,20 @@ int ledger_list_sessions(struct ledger *ledger, const struct session_filter *req
     CLEANUP_SESSIONS struct sessions found = {0};
     CLEANUP_CHECKOUT struct checkout *checkout = NULL;
     struct session_filter filter = *request;
+    CLEANUP_FREE const char **policies = NULL;
     const struct identity *person = NULL;
     int r = ledger_identify(caller, roster, &person, error);
 
     if (r != 0)
         return r;
-    if (!decides_something(ledger, person)) { /* sees nobody else's */
+    if (!ledger_sees_all(ledger, person)) {
+        filter.is_seen = true;
+        filter.seen_by = person->uid;
+        if (find_decided(ledger, person, &filter.policies) < 0)
+            return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
+        policies = filter.policies.items;
+    }
+    if (filter.is_seen && filter.policies.count == 0) { /* sees nobody else's */
         if (filter.person && strcmp(filter.person, person->name) != 0) {
             *ret_sessions = (struct sessions){0};
             return 0;

@@ -357,6 +357,17 @@ void keeper_adopt(struct keeper *keeper, const char *session, int kill)
 
 /* ---- time ---- */
 
+/* Its time is over, and the ledger has not said so: it cannot be written. The sessions end all the
+ * same, and that is recorded when it can. */
+static void end_unrecorded(struct live *live)
+{
+    live->why = strdup("the time is over");
+    if (!live->why)
+        return;
+    end_note(live->keeper, live->session->checkout_id, live->account_uid);
+    keeper_stir(live->keeper);
+}
+
 void keeper_tick(struct keeper *keeper, const struct moment *now)
 {
     struct live *live;
@@ -368,8 +379,14 @@ void keeper_tick(struct keeper *keeper, const struct moment *now)
             ledger_on_end(keeper->settings.ledger, live->policy ? live->policy : "", &warn_before);
 
         watch_look(live->watch);
-        if (live->why || live->is_over || live->warned == live->end || on_end == ON_END_NOTHING ||
-            live_left(live, now) > warn_before || live_left(live, now) == 0)
+        if (live->why || live->is_over)
+            continue;
+        if (live_left(live, now) == 0) {
+            end_unrecorded(live);
+            continue;
+        }
+        if (live->warned == live->end || on_end == ON_END_NOTHING ||
+            live_left(live, now) > warn_before)
             continue;
         live->warned = live->end;
         warn_near(live, now);

@@ -15,6 +15,15 @@ static int bind_states(sqlite3_stmt *statement, int first, uint32_t states)
     return r;
 }
 
+int store_bind_names(sqlite3_stmt *statement, int first, const struct name_list *names)
+{
+    int r = SQLITE_OK;
+
+    for (size_t i = 0; i < names->count && r == SQLITE_OK; i++)
+        r = sqlite3_bind_text(statement, first + (int)i, names->items[i], -1, SQLITE_STATIC);
+    return r;
+}
+
 /* Parameters of a list's statement. Every number up to the highest can be bound, used or not. */
 enum {
     LIST_PERSON = 1,
@@ -27,7 +36,8 @@ enum {
     LIST_EXTENDS,
     LIST_SEEN_BY,
     LIST_LIMIT,
-    LIST_STATES, /* and as many more as there are states */
+    LIST_STATES,                              /* and as many more as there are states */
+    LIST_POLICIES = LIST_STATES + STATE_COUNT /* and as many more as there are of them */
 };
 
 static const uint32_t open_states = 1u << STATE_PENDING | 1u << STATE_APPROVED | 1u << STATE_ACTIVE;
@@ -42,6 +52,18 @@ static void write_states(FILE *out, uint32_t states)
     for (unsigned i = 0; i < count; i++)
         fprintf(out, "%s?%u", i ? ", " : "", LIST_STATES + i);
     fputc(')', out);
+}
+
+/* What somebody sees: their own by the indexes, and what they decide about without any. */
+static void write_seen(FILE *out, const struct name_list *policies)
+{
+    fprintf(out,
+            " AND (id IN (SELECT id FROM checkout WHERE person_uid = ?%d"
+            " UNION ALL SELECT checkout FROM decision WHERE actor_uid = ?%d)",
+            LIST_SEEN_BY, LIST_SEEN_BY);
+    for (size_t i = 0; i < policies->count; i++)
+        fprintf(out, "%s?%zu", i ? ", " : " OR policy IN (", LIST_POLICIES + i);
+    fputs(policies->count ? "))" : ")", out);
 }
 
 /* Only what is asked for: a condition that is switched off by a parameter keeps SQLite from every
@@ -72,10 +94,7 @@ static char *list_text(const struct checkout_filter *filter)
     if (filter->extends)
         fprintf(out, " AND extends > 0 AND extends = ?%d", LIST_EXTENDS);
     if (filter->seen_by != UID_UNSET)
-        fprintf(out,
-                " AND id IN (SELECT id FROM checkout WHERE person_uid = ?%d"
-                " UNION ALL SELECT checkout FROM decision WHERE actor_uid = ?%d)",
-                LIST_SEEN_BY, LIST_SEEN_BY);
+        write_seen(out, &filter->policies);
     fprintf(out, " ORDER BY id LIMIT ?%d", LIST_LIMIT);
     if (fclose(out) != 0)
         return NULL;
@@ -109,7 +128,9 @@ int store_list(struct store *store, const struct checkout_filter *filter,
         bind_id(statement, LIST_EXTENDS, filter->extends) != SQLITE_OK ||
         bind_id(statement, LIST_SEEN_BY, filter->seen_by) != SQLITE_OK ||
         bind_id(statement, LIST_LIMIT, filter->limit) != SQLITE_OK ||
-        bind_states(statement, LIST_STATES, filter->states) != SQLITE_OK)
+        bind_states(statement, LIST_STATES, filter->states) != SQLITE_OK ||
+        (filter->seen_by != UID_UNSET &&
+         store_bind_names(statement, LIST_POLICIES, &filter->policies) != SQLITE_OK))
         return -EIO;
     return store_read_checkouts(store, statement, ret_checkouts);
 }

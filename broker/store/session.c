@@ -188,8 +188,22 @@ enum {
     LIST_CHECKOUT,
     LIST_SINCE,
     LIST_UNTIL,
-    LIST_LIMIT
+    LIST_SEEN_BY,
+    LIST_LIMIT,
+    LIST_POLICIES /* and as many more as there are of them */
 };
+
+/* Sessions of check-outs that somebody sees. */
+static void write_seen(FILE *out, const struct name_list *policies)
+{
+    fprintf(out,
+            " AND (checkout IN (SELECT checkout FROM decision WHERE actor_uid = ?%d) OR EXISTS"
+            " (SELECT 1 FROM checkout c WHERE c.id = session.checkout AND (c.person_uid = ?%d",
+            LIST_SEEN_BY, LIST_SEEN_BY);
+    for (size_t i = 0; i < policies->count; i++)
+        fprintf(out, "%s?%zu", i ? ", " : " OR c.policy IN (", LIST_POLICIES + i);
+    fputs(policies->count ? "))))" : ")))", out);
+}
 
 /* Only what is asked for, so that SQLite finds the index. */
 static char *list_text(const struct session_filter *filter)
@@ -213,6 +227,8 @@ static char *list_text(const struct session_filter *filter)
         fprintf(out, " AND opened >= ?%d", LIST_SINCE);
     if (filter->until && filter->until <= INT64_MAX)
         fprintf(out, " AND opened < ?%d", LIST_UNTIL);
+    if (filter->is_seen)
+        write_seen(out, &filter->policies);
     fprintf(out, " ORDER BY rowid LIMIT ?%d", LIST_LIMIT);
     if (fclose(out) != 0)
         return NULL;
@@ -242,7 +258,10 @@ int store_list_sessions(struct store *store, const struct session_filter *filter
         bind_id(statement, LIST_CHECKOUT, filter->checkout_id) != SQLITE_OK ||
         bind_id(statement, LIST_SINCE, filter->since) != SQLITE_OK ||
         bind_id(statement, LIST_UNTIL, filter->until) != SQLITE_OK ||
-        bind_id(statement, LIST_LIMIT, filter->limit) != SQLITE_OK)
+        bind_id(statement, LIST_SEEN_BY, filter->seen_by) != SQLITE_OK ||
+        bind_id(statement, LIST_LIMIT, filter->limit) != SQLITE_OK ||
+        (filter->is_seen &&
+         store_bind_names(statement, LIST_POLICIES, &filter->policies) != SQLITE_OK))
         return -EIO;
     return read_sessions(statement, true, ret_sessions);
 }

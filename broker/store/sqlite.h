@@ -98,6 +98,9 @@ static inline void cleanup_finalize(sqlite3_stmt **statement)
  * -ENOMEM. */
 int store_grow(void *items, size_t count, size_t size);
 
+/* The names from parameter `first` on. Returns an SQLite code. */
+int store_bind_names(sqlite3_stmt *statement, int first, const struct name_list *names);
+
 /* Every check-out that the bound statement (SELECT id, {checkout} …) gives, with its decisions. */
 int store_read_checkouts(struct store *store, sqlite3_stmt *statement,
                          struct checkouts *ret_checkouts);

@@ -81,14 +81,23 @@ void sessions_clear(struct sessions *sessions);
 /* Those that are not closed. */
 int store_open_sessions(struct store *store, struct sessions *ret_sessions);
 
+/* Borrowed. */
+struct name_list {
+    const char **items;
+    size_t count;
+};
+
 /* What store_list_sessions selects; 0 and NULL select everything. */
 struct session_filter {
     const char *person, *account;
     uint64_t checkout_id;
     uint64_t since, until; /* when it was opened: [since, until) */
     bool open;             /* only those that are not closed */
-    uint64_t after;        /* numbers above this */
-    size_t limit;          /* must not be 0 */
+    bool is_seen;          /* only those of check-outs that seen_by asked for or decided, */
+    uid_t seen_by;
+    struct name_list policies; /* or that are under one of these */
+    uint64_t after;            /* numbers above this */
+    size_t limit;              /* must not be 0 */
 };
 /* With their numbers. */
 int store_list_sessions(struct store *store, const struct session_filter *filter,
@@ -122,14 +131,15 @@ int store_holders(struct store *store, uid_t account_uid, struct checkouts *ret_
 /* What store_list selects; 0, NULL, an empty mask and UID_UNSET select everything. */
 struct checkout_filter {
     const char *person, *account;
-    uint32_t states;       /* 1 << enum checkout_state */
-    uint64_t since, until; /* of the request: [since, until) */
-    uint64_t after;        /* ids above this */
-    const char *approver;  /* has decided it */
-    uid_t person_uid;      /* UID_UNSET: anybody's */
-    uint64_t extends;      /* extensions of that one */
-    uid_t seen_by;         /* UID_UNSET: all; else what this person asked for or decided */
-    size_t limit;          /* rows at most; must not be 0 */
+    uint32_t states;           /* 1 << enum checkout_state */
+    uint64_t since, until;     /* of the request: [since, until) */
+    uint64_t after;            /* ids above this */
+    const char *approver;      /* has decided it */
+    uid_t person_uid;          /* UID_UNSET: anybody's */
+    uint64_t extends;          /* extensions of that one */
+    uid_t seen_by;             /* UID_UNSET: all; else what this person asked for or decided, */
+    struct name_list policies; /* and what is under one of these */
+    size_t limit;              /* rows at most; must not be 0 */
 };
 int store_list(struct store *store, const struct checkout_filter *filter,
                struct checkouts *ret_checkouts);

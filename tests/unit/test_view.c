@@ -192,13 +192,38 @@ static void test_list_costs_a_stranger_nothing(void **state)
     scene_tamper(scene->path, "UPDATE checkout SET uses = 0");
 }
 
+/* Nor who decides about something else, whose list would otherwise go through everything. */
+static void test_list_costs_an_approver_of_others_nothing(void **state)
+{
+    struct scene *scene = *state;
+
+    scene_policies(scene, PLAIN "[policy other]\n"
+                                "accounts = dave\n"
+                                "requesters = alice\n"
+                                "approvers = dave\n");
+    scene_file(scene, "alice", "oracle");
+    scene_file(scene, "alice", "dave");
+    scene_tamper(scene->path, "UPDATE checkout SET uses = -1 WHERE id = 1");
+    assert_list(scene, "dave", everything(), "2");
+    scene_tamper(scene->path, "UPDATE checkout SET uses = 0");
+    assert_list(scene, "dave", everything(), "2");
+    scene_tamper(scene->path, "UPDATE checkout SET policy = 'gone' WHERE id = 2");
+    assert_list(scene, "dave", everything(), "");
+    assert_list(scene, "alice", everything(), "1 2");
+    scene_tamper(scene->path, "UPDATE checkout SET policy = 'other' WHERE id = 2");
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_who_sees_what),      TEST(test_who_has_decided),
-        TEST(test_mine_and_decidable), TEST(test_pages),
-        TEST(test_groups_unknown),     TEST(test_list_costs_a_stranger_nothing),
+        TEST(test_who_sees_what),
+        TEST(test_who_has_decided),
+        TEST(test_mine_and_decidable),
+        TEST(test_pages),
+        TEST(test_groups_unknown),
+        TEST(test_list_costs_a_stranger_nothing),
+        TEST(test_list_costs_an_approver_of_others_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 """At the end the access really ends: with everything in it, and with nothing else."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +124,36 @@ def test_restart_in_between(machine):
     assert len(rows) == 2
     shown = machine.nsenter(["systemctl", "show", "--property=NFileDescriptorStore", BROKER]).stdout
     assert shown == "NFileDescriptorStore=0\n"
+
+
+def test_ledger_that_cannot_be_written(machine, long, request):
+    """The time is over all the same, and what was in it ends; it is recorded when it can be."""
+    if machine.release == "bookworm" and not long:
+        pytest.skip("on one release is enough")
+    folder = f"/run/systemd/system/{BROKER}.d"
+
+    def mend():
+        machine.shell(f"rm -rf /run/io-errors {folder}; systemctl daemon-reload")
+
+    request.addfinalizer(mend)
+    library = Path(request.config.getoption("build")) / "tests/integration/libio_errors.so"
+    machine.copy(library, "/usr/local/lib/io_errors.so")
+    machine.write(f"{folder}/failing.conf",
+                  "[Service]\nEnvironment=LD_PRELOAD=/usr/local/lib/io_errors.so\n")
+    machine.nsenter(["systemctl", "daemon-reload"])
+    held.set_up(machine, warn="1s")
+    number = held.grant(machine, "alice", "root", "--for", "15s")
+    kind = held.of_alice(machine)[0]
+    held.open_all(machine, [kind])
+    machine.write("/run/io-errors", "pwrite fdatasync")
+    held.await_none(machine, time.monotonic())
+    kind.own_is_intact()
+    kind.close()
+    machine.shell("rm /run/io-errors")
+    # Time does its work before anybody is answered at a door.
+    assert machine.run(["runuser", "-u", "alice", "--", "sudo", "-n", "true"]).returncode != 0
+    held.await_event(machine, number, "expired")
+    assert [how for _, how, _ in held.await_closed(machine, number)] == ["killed"]
 
 
 def test_scope_of_somebody_else(machine, request):
