@@ -29,17 +29,19 @@ static bool is_text(const json_t *record, const char *key, const struct argument
 static bool is_event(const json_t *record, const struct argument *wanted)
 {
     const char *event = value_text(record, "event");
+    const char *rest = wanted->text;
 
-    for (const char *rest = wanted->given ? wanted->text : NULL; rest;) {
+    if (!wanted->given)
+        return true;
+    for (;;) {
         size_t length = strcspn(rest, ",");
 
         if (event && strlen(event) == length && strncmp(event, rest, length) == 0)
             return true;
-        rest = rest[length] ? rest + length + 1 : NULL;
-        if (!rest)
+        if (!rest[length])
             return false;
+        rest += length + 1;
     }
-    return true;
 }
 
 static bool is_wanted(const struct log *log, const json_t *record)

@@ -90,7 +90,7 @@ static int read_quoted(const char **at, char **ret_value)
 
     if (*from++ != '"')
         return -EINVAL;
-    value = to = malloc(strlen(from) + 1);
+    value = to = calloc(1, strlen(from) + 1);
     if (!value)
         return -ENOMEM;
     for (; *from && *from != '"'; from++) {

@@ -212,6 +212,13 @@ static void check_quorum(struct proof *proof, const struct life *life, uint64_t 
     uid_t uids[QUORUM_WITNESSES_MAX];
     size_t count = 0;
 
+    if (!evidence && !record_text(record, "row")) {
+        proof_tell(proof, PROOF_UNCHECKED, seq, life->id,
+                   "record %" PRIu64 " of an older version does not say who fills the quorum of "
+                   "check-out %" PRIu64,
+                   seq, life->id);
+        return;
+    }
     if (!evidence || quorum_check_evidence(policy->quorum, evidence, uids, &count) != 1) {
         proof_tell(proof, PROOF_WRONG, seq, life->id,
                    "record %" PRIu64 " approves check-out %" PRIu64

@@ -166,6 +166,8 @@ static bool is_due(const struct proof *proof, uint64_t seq)
 
 static void finish_life(struct proof *proof, struct life *life)
 {
+    size_t unsaid = 0;
+
     if (life->first_seq == 0)
         proof_tell(proof, PROOF_WRONG, 0, life->id,
                    "there is a check-out %" PRIu64 " that no record tells of", life->id);
@@ -183,8 +185,17 @@ static void finish_life(struct proof *proof, struct life *life)
                    "record %" PRIu64 " of an older version does not say how it left check-out "
                    "%" PRIu64,
                    life->last_seq, life->id);
+    for (size_t i = 0; i < life->n_marks; i++)
+        unsaid += !life->marks[i].has_row;
     for (size_t i = 0; i < life->n_strays; i++)
-        if (!match(life, life->strays[i]))
+        if (match(life, life->strays[i]))
+            continue;
+        else if (unsaid && unsaid--)
+            proof_tell(proof, PROOF_UNCHECKED, life->last_seq, life->id,
+                       "the records of an older version do not say what a decision about check-out "
+                       "%" PRIu64 " was",
+                       life->id);
+        else
             proof_tell(proof, PROOF_WRONG, life->last_seq, life->id,
                        "check-out %" PRIu64
                        " has a decision that is not what any record says: it was changed",

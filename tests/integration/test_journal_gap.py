@@ -11,6 +11,10 @@ from host import Journal
 from host.actor import PATIENCE
 
 
+# A dbus-broker that is there when journald goes cannot log any more, and then not end either.
+pytestmark = pytest.mark.any_bus
+
+
 class Watched:
     """The journal from its beginning, beside the ledger."""
 

@@ -2,6 +2,7 @@
 """A newer package comes in while people come and go."""
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -94,6 +95,12 @@ def test_a_ledger_of_the_first_schema(installed, tmp_path):
 
     assert installed.ledger("PRAGMA user_version") > [(1,)]
     assert installed.ledger("SELECT seq, record, hash FROM audit WHERE seq <= 20 ORDER BY seq") == trail
+    # What the records of that version leave out is said, and taken for no crime.
+    said = installed.nsenter(["checkoutctl", "verify", "--no-journal", "--json"], check=False)
+    assert said.returncode == 6, said.stdout
+    findings = [json.loads(line).get("finding") for line in said.stdout.splitlines()]
+    assert "wrong" not in findings and findings.count("unchecked") > 3, said.stdout
+
     alice, bob = installed.actor("alice"), installed.actor("bob")
     # That boot is over, and with it what was checked out.
     assert [alice.show(number)["state"] for number in (1, 2, 3)] == ["returned", "denied", "expired"]
