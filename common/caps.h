@@ -60,9 +60,9 @@
 #define LIMIT_RECORD 32768
 
 /* Rows of one answer with audit records, and how much their texts may come to: few enough that the
- * doors do not wait behind it (about 10 ms). */
+ * doors do not wait behind it (about 5 ms). */
 #define LIMIT_TRAIL_ROWS 1000
-#define LIMIT_TRAIL_BYTES (256 * 1024)
+#define LIMIT_TRAIL_BYTES (128 * 1024)
 
 /* Requests: what one person may have waiting, what all may have waiting together, and how many one
  * person may file within a minute. More is a script gone wild; approvers could not read it anyway.

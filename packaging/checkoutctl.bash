@@ -32,10 +32,14 @@ _checkoutctl()
         [grant]='--reason --ticket --for --start --door --to --wait'
         [sessions]='--all --person --account'
         [watch]=''
+        [log]='--id --person --account --actor --event --since --until --follow --csv --export'
+        [report]='--by --since --until --csv'
+        [verify]='--ledger --journal --no-journal --since'
         [explain]='--person --account --door --from --at'
         [policy]=''
         [reload]=''
         [doctor]='--root'
+        [setup]='--target --yes --dry-run --confirm --undo'
     )
 
     local command='' word i positional=0
@@ -44,7 +48,8 @@ _checkoutctl()
         if [[ $word == -* ]]; then
             # All but the switches take a value.
             case $word in
-                --json | --help | --version | --all | --mine | --decidable | --yes) ;;
+                --json | --help | --version | --all | --mine | --decidable | --yes | --follow | \
+                    --csv | --no-journal | --dry-run | --confirm | --undo) ;;
                 *)
                     [[ ${COMP_WORDS[i + 1]-} == = ]] && i=$((i + 1))
                     i=$((i + 1)) ;;
@@ -57,11 +62,23 @@ _checkoutctl()
     done
 
     case $prev in
-        --person | --account | --approver | --to)
+        --person | --account | --approver | --actor | --to | --target)
             COMPREPLY=($(compgen -u -- "$cur"))
             return ;;
         --root)
             COMPREPLY=($(compgen -d -- "$cur"))
+            return ;;
+        --export | --ledger | --journal)
+            COMPREPLY=($(compgen -f -- "$cur"))
+            return ;;
+        --by)
+            COMPREPLY=($(compgen -W 'person account approver state month' -- "$cur"))
+            return ;;
+        --event)
+            COMPREPLY=($(compgen -W 'requested decision approved denied cancelled lapsed started extended
+                carried-over returned revoked expired session-opened session-placed session-closed
+                session-killed session-survived door-refused decision-refused policy-loaded
+                policy-rejected broker-started broker-stopped journal-gap' -- "$cur"))
             return ;;
         --door)
             COMPREPLY=($(compgen -W 'sudo su ssh login' -- "$cur"))
@@ -97,6 +114,8 @@ _checkoutctl()
             COMPREPLY=($(compgen -W "$(_checkoutctl_ids --mine)" -- "$cur")) ;;
         show | revoke)
             COMPREPLY=($(compgen -W "$(_checkoutctl_ids)" -- "$cur")) ;;
+        setup)
+            ((positional == 0)) && COMPREPLY=($(compgen -W 'sudo su ssh' -- "$cur")) ;;
         policy)
             if ((positional == 0)); then
                 COMPREPLY=($(compgen -W 'check' -- "$cur"))

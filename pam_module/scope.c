@@ -76,7 +76,9 @@ static bool append_unit(DBusMessageIter *call, const char *unit, const struct pr
                         size_t count)
 {
     DBusMessageIter array = DBUS_MESSAGE_ITER_INIT_CLOSED;
-    const char *mode = "fail";
+    /* Not "fail": where this is the caller's only scope, the end of the last one may have queued a
+     * stop of the slice just now. What a shutdown has queued cannot be replaced. */
+    const char *mode = "replace";
 
     if (!dbus_message_iter_append_basic(call, DBUS_TYPE_STRING, &unit) ||
         !dbus_message_iter_append_basic(call, DBUS_TYPE_STRING, &mode) ||

@@ -32,13 +32,14 @@ struct voice voice_init(pam_handle_t *pamh, int flags, bool quiet)
 {
     struct voice voice = {.pamh = pamh};
     const char *door = door_of(pamh);
-    bool is_sudo = strcmp(door, "sudo") == 0, is_su = strcmp(door, "su") == 0;
+    bool is_sudo = strcmp(door, "sudo") == 0;
     bool may_speak = !quiet && (!(flags & PAM_SILENT) || is_sudo);
 
+    voice.is_su = strcmp(door, "su") == 0;
     voice.aloud = may_speak && has_item(pamh, PAM_TTY);
     /* Their conversations put PAM_ERROR_MSG on standard error: sudo_conversation() in sudo's
      * src/conversation.c, misc_conv() of libpam_misc in su. */
-    voice.refuses_aloud = voice.aloud || (may_speak && (is_sudo || is_su));
+    voice.refuses_aloud = voice.aloud || (may_speak && (is_sudo || voice.is_su));
     return voice;
 }
 
@@ -63,7 +64,12 @@ void voice_tell(const struct voice *voice, const char *format, ...)
     va_start(arguments, format);
     compose(line, sizeof(line), format, arguments);
     va_end(arguments);
-    pam_info(voice->pamh, "pam_checkout: %s", line);
+    /* In its session phase su drops PAM_TEXT_INFO, unless it is `su -` (supam_conv() in util-linux's
+     * su-common.c), and who waits there would not know for what. */
+    if (voice->is_su)
+        pam_error(voice->pamh, "pam_checkout: %s", line);
+    else
+        pam_info(voice->pamh, "pam_checkout: %s", line);
 }
 
 /* Who was refused, for the journal. */

@@ -12,6 +12,7 @@ struct voice {
     pam_handle_t *pamh;
     bool aloud;
     bool refuses_aloud;
+    bool is_su;
 };
 
 /* Without a terminal the text would end up in somebody's pipe, so it is silent there, but for the

@@ -100,6 +100,14 @@ static const struct command commands[] = {
     {"doctor", "[--root DIRECTORY]",
      "Look for ways round the gates of this host, as root; exit 1 if there is a problem.",
      "      --root DIRECTORY look at the host whose files are below it\n", command_doctor},
+    {"setup", "[sudo|su|ssh --target ACCOUNT] [OPTION…]",
+     "Gate a service, as root; taken back after two minutes unless confirmed.",
+     "      --target ACCOUNT the account behind the door\n"
+     "      --yes            ask nothing\n"
+     "      --dry-run        show and try the change on a copy, and leave it at that\n"
+     "      --confirm        let the change that was made stay\n"
+     "      --undo           take the last change back\n",
+     command_setup},
     {"reload", "", "Have the broker read its policies anew, all of them or none.", "",
      command_reload},
 };

@@ -43,4 +43,5 @@ int command_log(struct cli *cli, int argc, char **argv);
 int command_report(struct cli *cli, int argc, char **argv);
 int command_verify(struct cli *cli, int argc, char **argv);
 int command_doctor(struct cli *cli, int argc, char **argv);
+int command_setup(struct cli *cli, int argc, char **argv);
 int command_reload(struct cli *cli, int argc, char **argv);

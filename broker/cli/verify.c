@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/arguments.h"
 #include "cli/broker.h"
@@ -16,6 +18,11 @@ enum { LEDGER, JOURNAL, NO_JOURNAL, SINCE, N_OPTIONS };
 /* More findings of a kind than this help nobody; they are counted. */
 #define FINDINGS_SHOWN 50
 
+/* How long the newest entries of the journal are waited for, and how old those are at most. */
+#define JOURNAL_WAIT_MS 2000
+#define JOURNAL_STEP_MS 50
+#define JOURNAL_LATE_SECONDS 600
+
 struct verify {
     struct cli *cli;
     struct client *client;
@@ -25,6 +32,7 @@ struct verify {
     struct failure *failure;
     enum trail_table table;
     char machine[LIMIT_WORD + 1];
+    uint64_t anchored; /* the newest record that the journal has */
     uint64_t shown[PROOF_ODD + 1];
 };
 
@@ -62,7 +70,30 @@ static void tell(const struct proof_finding *finding, void *userdata)
 
 static int take_anchor(uint64_t seq, const unsigned char hash[HASH_SIZE], void *userdata)
 {
-    return proof_anchor(userdata, seq, hash);
+    struct verify *verify = userdata;
+
+    if (seq > verify->anchored)
+        verify->anchored = seq;
+    return proof_anchor(verify->proof, seq, hash);
+}
+
+/* What the broker has just sent may not be in journald's files yet: waits for it a little, up to
+ * the last record that there is now. */
+static int read_latest(struct verify *verify, uint64_t since, struct error *error)
+{
+    uint64_t next = 0, lately = (uint64_t)time(NULL) - JOURNAL_LATE_SECONDS;
+    int r = broker_audit_since(verify->client, INT64_MAX, &next, verify->failure);
+
+    if (r != 0)
+        return 0; /* the reading of the records will say so */
+    for (int tries = 0; r == 0 && verify->anchored && verify->anchored + 1 < next &&
+                        tries < JOURNAL_WAIT_MS / JOURNAL_STEP_MS;
+         tries++) {
+        (void)poll(NULL, 0, JOURNAL_STEP_MS);
+        r = journal_read(NULL, verify->machine, lately > since ? lately : since, take_anchor,
+                         verify, error);
+    }
+    return r;
 }
 
 static int read_journal(struct verify *verify, const struct argument *arguments)
@@ -79,8 +110,9 @@ static int read_journal(struct verify *verify, const struct argument *arguments)
                    arguments[NO_JOURNAL].given ? "" : " (--journal FILE)");
         return 0;
     }
-    r = journal_read(path, verify->machine, arguments[SINCE].number, take_anchor, verify->proof,
-                     &error);
+    r = journal_read(path, verify->machine, arguments[SINCE].number, take_anchor, verify, &error);
+    if (r == 0 && !path && verify->client)
+        r = read_latest(verify, arguments[SINCE].number, &error);
     if (r < 0)
         return failure_no_memory(verify->failure);
     proof_summarize(verify->proof, &summary);

@@ -119,18 +119,8 @@ static void check_penalties(struct examination *examination, const struct sshd *
            "the gate's refusals count: everybody behind the same address waits.");
 }
 
-void check_ssh(struct examination *examination)
+void check_ssh_stack(struct examination *examination)
 {
-    CLEANUP_SSHD struct sshd *sshd = NULL;
-    CLEANUP_PAM_STACK struct pam_stack *stack = NULL;
-    CLEANUP_FREE char *problem = NULL;
-    struct stat status;
-    const char *pam;
-    int r;
-
-    if (!examination_manages(examination, DOOR_SSH) ||
-        tree_stat(examination->tree, CONFIG, &status) == -ENOENT)
-        return;
     for (size_t i = 0; i < examination->n_targets; i++) {
         const struct target *target = &examination->targets[i];
         char how[128];
@@ -149,6 +139,21 @@ void check_ssh(struct examination *examination)
                        "has them, and name the account there.",
             });
     }
+}
+
+void check_ssh(struct examination *examination)
+{
+    CLEANUP_SSHD struct sshd *sshd = NULL;
+    CLEANUP_PAM_STACK struct pam_stack *stack = NULL;
+    CLEANUP_FREE char *problem = NULL;
+    struct stat status;
+    const char *pam;
+    int r;
+
+    if (!examination_manages(examination, DOOR_SSH) ||
+        tree_stat(examination->tree, CONFIG, &status) == -ENOENT)
+        return;
+    check_ssh_stack(examination);
     r = sshd_load(examination->tree, NULL, &sshd, &problem);
     if (r < 0) {
         findings_add(examination->findings, FINDING_PROBLEM, "unread", CONFIG, 0,

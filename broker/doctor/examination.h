@@ -64,6 +64,8 @@ void check_gate_lines(struct examination *examination, const struct pam_stack *s
 
 void check_sudo(struct examination *examination);
 void check_su(struct examination *examination);
+/* The stack alone, then with sshd's settings. */
+void check_ssh_stack(struct examination *examination);
 void check_ssh(struct examination *examination);
 /* Gates where none must be. */
 void check_ungated(struct examination *examination);

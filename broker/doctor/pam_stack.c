@@ -386,6 +386,13 @@ static int read_service(struct reading *reading, const char *name, const struct 
         r = read_path(reading, path, &copy);
         if (r == -ENOMEM || r == -EACCES)
             return r;
+        /* Debian's patch to libpam; a service itself is looked for in both. */
+        if (r == 0 && i > 0 && source->depth > 0)
+            return remark(
+                reading, false, source, 0,
+                "includes %s, which is in %s: Debian's libpam looks for included files in "
+                "%s alone, others in both",
+                name, folders[i], folders[0]);
     }
     return r;
 }

@@ -72,6 +72,7 @@ int proc_stat_read(uint32_t pid, struct proc_stat *ret_stat)
     char path[PATH_SIZE], text[1024], *first, *last;
     struct proc_stat stat = {0};
     int terminal = 0;
+    char state = '?';
     int r;
 
     (void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/stat", pid);
@@ -87,11 +88,12 @@ int proc_stat_read(uint32_t pid, struct proc_stat *ret_stat)
     (void)snprintf(stat.command, sizeof(stat.command), "%s", first + 1);
     /* state ppid pgrp session tty_nr … the 22nd is the start time. */
     if (sscanf(last + 1,
-               " %*c %*d %*d %*d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+               " %c %*d %*d %*d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
                " %" SCNu64,
-               &terminal, &stat.start_time) != 2)
+               &state, &terminal, &stat.start_time) != 3)
         return -EBADMSG;
     stat.terminal = (uint32_t)terminal;
+    stat.is_dead = state == 'Z' || state == 'X';
     *ret_stat = stat;
     return 0;
 }

@@ -4,6 +4,7 @@
 /* What the kernel says of a process (proc(5)). All return 0 or a negative errno: -ESRCH or -ENOENT
  * where there is no such process. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ int proc_cgroup(uint32_t pid, char ret_cgroup[static LIMIT_CGROUP + 1]);
 
 struct proc_stat {
     char command[PROC_COMMAND_MAX]; /* as the process calls itself: anything */
+    bool is_dead;                   /* and nobody has taken notice yet */
     uint64_t start_time;            /* ticks since the machine's start: no two processes of one
                                      * number have the same */
     uint32_t terminal;              /* device number; 0: none */

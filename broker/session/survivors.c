@@ -51,7 +51,7 @@ static int read_process(struct process *process, uint32_t pid)
     *process = (struct process){.pid = pid};
     if (proc_audit_session(pid, &process->audit_session) < 0 ||
         process->audit_session == LOGINUID_UNSET || process->audit_session == 0 ||
-        proc_stat_read(pid, &stat) < 0 || proc_uid(pid, &process->uid) < 0 ||
+        proc_stat_read(pid, &stat) < 0 || stat.is_dead || proc_uid(pid, &process->uid) < 0 ||
         proc_cgroup(pid, cgroup) < 0)
         return 0;
     process->start_time = stat.start_time;

@@ -151,7 +151,7 @@ int watch_process(sd_event *event, uint32_t pid, uint64_t start_time, watch_over
     if (watch->pidfd < 0 && errno != ESRCH)
         return -errno;
     /* Looked at once it is held: now it cannot become another's. */
-    gone = watch->pidfd < 0 || proc_stat_read(pid, &stat) < 0 ||
+    gone = watch->pidfd < 0 || proc_stat_read(pid, &stat) < 0 || stat.is_dead ||
            (start_time && stat.start_time != start_time);
     if (gone)
         r = sd_event_add_defer(event, &watch->first, on_first, watch);

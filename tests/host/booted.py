@@ -28,6 +28,15 @@ BROKER = "pam-checkout-broker.service"
 GATE = "pam-checkout-gate.socket"
 
 
+def until(condition, what, patience=PATIENCE):
+    """Waits for what nothing tells; what the condition returned."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not after {patience} s"
+        time.sleep(0.1)
+    return found
+
+
 def missing():
     """What keeps hosts from being booted here, a line each; empty where they can be."""
     return "".join(subprocess.run([HERE / program, "--check"], capture_output=True, text=True).stdout
@@ -125,6 +134,13 @@ class BootedHost:
         (self.folder / "known_hosts").write_text(
             "".join(f"127.0.0.1,localhost {key}\n" for key in keys.splitlines()))
 
+    def _drain(self):
+        """Each reload says so to us; with the queue full its process 1 would stand still."""
+        self._notify.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while self._notify.recv(65536):
+                pass
+
     def _find_leader(self, pid, parent=""):
         comm = Path(f"/proc/{pid}/comm").read_text().strip()
         if (parent, comm) == ("systemd-nspawn", "systemd"):
@@ -146,10 +162,7 @@ class BootedHost:
             self.write(f"/etc/systemd/system/{BROKER}.d/boot-id.conf",
                        "[Service]\nProtectKernelTunables=no\nProtectControlGroups=no\n")
         self._forget_logins()
-        self._notify.settimeout(0)
-        with contextlib.suppress(BlockingIOError):
-            while self._notify.recv(65536):
-                pass
+        self._drain()
         self.nsenter(["systemctl", "reboot", "--no-block"])
         self._await_boot()
 
@@ -182,6 +195,7 @@ class BootedHost:
     def nsenter(self, argv, check=True, timeout=PATIENCE, **options):
         """A root's process in its namespaces, without unit or session: quick, for what prepares or
         looks. `text`, `input` and so on as for subprocess.run."""
+        self._drain()
         options = {"text": True, "capture_output": True, **options}
         if "input" not in options:
             options.setdefault("stdin", subprocess.DEVNULL)
@@ -261,7 +275,7 @@ class BootedHost:
         """An empty ledger, this policy, and a broker that runs, whatever has become of the last."""
         self.shell(f"""
             systemctl kill --signal=CONT {BROKER} || :
-            systemctl stop {BROKER} {GATE}
+            systemctl stop {GATE} {BROKER}
             systemctl reset-failed {BROKER} {GATE}
             rm -rf /var/lib/pam-checkout/* /etc/pam-checkout/policy.d/*
             systemctl start {GATE}

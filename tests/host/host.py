@@ -90,6 +90,7 @@ class Host:
     """One private machine. `builds` are meson build folders, the later over the earlier."""
 
     def __init__(self, *builds, broker=None):
+        self._settings = None
         assert Path("/run/private-machine").is_dir(), "only inside tests/host/run"
         self.journald = self.bus = self.broker = None
         self.bus_kind = None
@@ -275,13 +276,15 @@ class Host:
     # What an administrator sets up.
 
     def policy(self, text=POLICY, name="50-test.conf", settings=None):
-        """This policy and no other; a broker that runs reads it at its next start."""
+        """This policy and no other, and these settings or else those that were installed; a broker
+        that runs reads it at its next start."""
+        file = POLICIES.parent / "broker.conf"
+        self._settings = self._settings or file.read_text()
+        file.write_text(settings or self._settings)
         shutil.rmtree(POLICIES, ignore_errors=True)
         POLICIES.mkdir(parents=True)
         if text is not None:
             (POLICIES / name).write_text(lenient(text))
-        if settings is not None:
-            (POLICIES.parent / "broker.conf").write_text(settings)
         quietly("systemd-tmpfiles", "--create", "pam-checkout.conf")
 
     def pam(self, services=("sudo", "sudo-i", "su", "su-l"), account="", session="",

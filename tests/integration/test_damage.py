@@ -14,6 +14,7 @@ import pytest
 from host import ROOT, BusClient
 from host.actor import PATIENCE
 from host.host import LEDGER
+from host.journal import cursor
 
 PAGE = Path(__file__).resolve().parents[2] / "broker" / "pam-checkout-broker.8.scd"
 BROKER = "/usr/libexec/pam-checkout-broker"
@@ -52,6 +53,10 @@ def contents():
 @pytest.fixture
 def stopped(host, on_bus):
     """A ledger with a check-out in it, a backup of it, one more request, and no broker."""
+    host.stop_broker()
+    host.forget()
+    host.cursor = cursor()
+    host.start_broker()
     alice, bob = on_bus("alice"), on_bus("bob")
     bob.approve(alice.request())
     BACKUP.unlink(missing_ok=True)
@@ -138,6 +143,28 @@ def test_damaged(stopped, what):
     if what == "is damaged":
         follow(salvage.replace("/root/", "/tmp/"))
         assert "CREATE TABLE audit" in Path("/tmp/ledger.sql").read_text()
+
+
+@pytest.mark.any_bus
+def test_older_copy(stopped, tmp_path):
+    """In the ledger's place it is found: the journal remembers what it does not."""
+    def verify():
+        # Other tests had other ledgers, and told the same journal.
+        entries = tmp_path / "entries"
+        with entries.open("wb") as file:
+            subprocess.run(["journalctl", "--output=export", f"--after-cursor={stopped.cursor}",
+                            *stopped.broker_matches], check=True, stdout=file)
+        return stopped.actor("root").checkoutctl("verify", "--journal", entries)
+
+    stopped.start_broker()
+    said = verify()
+    assert said.returncode == 0, said.stdout
+    stopped.stop_broker()
+    put_back, _ = recipe("is damaged")
+    follow(put_back)
+    stopped.start_broker()
+    said = verify()
+    assert said.returncode == 1 and "journal" in said.stdout, said.stdout
 
 
 @pytest.mark.any_bus

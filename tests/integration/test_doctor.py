@@ -352,7 +352,7 @@ def test_usage(cli, arguments, error):  # noqa: F811
     assert done.code == 2 and error in done.err
 
 
-# These need a host that runs: tests/e2e/booted/test_doctor.py.
+# These need a host that runs: tests/e2e/booted/test_holes.py.
 ON_A_HOST = {"unit-missing", "unit-inactive", "unit-disabled", "socket-missing", "socket-mode", "socket-deaf"}
 
 

@@ -128,13 +128,16 @@ def test_completion_knows_every_subcommand():
         check=True, text=True, capture_output=True).stdout.split()
     assert {word for word in words if not word.startswith("-")} == set(
         """request list show approve deny cancel checkin revoke extend grant watch explain policy
-        reload doctor""".split())
+        reload sessions log report verify doctor setup""".split())
 
 
 @pytest.mark.parametrize("before,expected", [
     (["request", "--door", "=", "s"], ["sudo", "su", "ssh"]),
     (["list", "--state", "ret"], ["returned"]),
     (["policy", "check", "/et"], ["/etc"]),
+    (["setup", "s"], ["sudo", "su", "ssh"]),
+    (["setup", "sudo", "--target", "roo"], ["root"]),
+    (["doctor", "--root", "/et"], ["/etc"]),
     (["request", "--reason", "=", "mend it", "roo"], ["root"]),
 ])
 def test_completion_of_values(before, expected):

@@ -204,10 +204,11 @@ def test_each_system_call(host, program, on_bus, dice, long, kind):
     assert did == "counted" and total > 20
     assert decision.check(True, prove(host))
 
-    # In the short run one out of each stretch; in the long one each, until there are no more.
-    stretch = 1 if long else total // 6
-    numbers = itertools.count(1) if long else \
-        [start + dice.randrange(stretch) for start in range(1, total + 1, stretch)]
+    # In the short run one out of each stretch; in the long one each. The last ones come late or not at
+    # all: they belong to the look at the journal, whose time varies; the very last is to come too late.
+    stretch = total // 6
+    numbers = range(1, total + 10) if long else \
+        [start + dice.randrange(stretch) for start in range(1, total - stretch, stretch)] + [total - 5, total + 20]
     killed = done = missed = 0
     for number in numbers:
         killer = begin(number)
@@ -222,10 +223,11 @@ def test_each_system_call(host, program, on_bus, dice, long, kind):
         else:
             missed += 1
         done += decision.check(told, prove(host))
-        if long and missed > 10:
-            break
     print(f"{kind.__name__}: {total} system calls, killed at {killed}, too late {missed} times, "
           f"done {done} times")
-    assert killed > (total - 10 if long else 3), "the kills came too late"
+    assert killed > (total * 2 // 3 if long else 3), "the kills came too late"
     assert done
+    said = host.actor("root").checkoutctl("verify", "--no-journal", "--json")
+    assert json.loads(said.stdout.splitlines()[-1])["result"] == "unproven", said.stdout
+    assert '"finding":"wrong"' not in said.stdout, said.stdout
     assert [code for code in host.broker.exits if code != -9] == []

@@ -54,6 +54,8 @@ def service(host, library):
                       .replace("group: files", "group: files scripted"))
     host.pam(account="account=root")
     (Path("/etc/pam.d") / "su").write_text("account required pam_checkout.so\n")
+    (Path("/etc/pam.d") / "su-unmanaged").write_text(
+        "account required pam_checkout.so door=su account=other-alice\n")
     host.stop_broker()
     host.policy(POLICY)
     host.start_broker()
@@ -165,3 +167,25 @@ def test_a_start_while_it_hangs(service, host, on_bus):
     assert reply.error is None, reply
     host.broker.wait_ready(starts + 1)
     assert knock("su", "alice", "root")[0]
+
+
+def test_an_account_that_could_not_be_told_at_the_start(service, host):
+    """The policy knows its name alone until the name service is back, and then its other names, too,
+    without a reload."""
+    passwd = Path("/etc/passwd")
+    before = passwd.read_text()
+    host.stop_broker()
+    host.policy(POLICY.replace("accounts = root", "accounts = root, scripted-alice"))
+    # Another name of the account, which the files have.
+    passwd.write_text(before + "other-alice:x:60001:60001::/:/bin/false\n")
+    try:
+        service("unavailable")
+        host.start_broker()
+        assert "no policy manages the account other-alice" in knock("su-unmanaged", "alice", "other-alice")[1]
+        service("up")
+        deadline = time.monotonic() + 30
+        while "request" not in (said := knock("su-unmanaged", "alice", "other-alice")[1]):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
+    finally:
+        passwd.write_text(before)

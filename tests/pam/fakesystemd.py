@@ -47,11 +47,11 @@ def start_of(call):
 
 class FakeSystemd:
     """`started`: what it was asked for. The first `taken` names are. `move(unit, slice, pid)` is called
-    after the reply; without one the process is put into the scope. `scripts` replace what it does on a
-    connection."""
+    after the reply, or before it with `early`; without one the process is put into the scope. `scripts`
+    replace what it does on a connection."""
 
-    def __init__(self, *scripts, move=None, taken=0):
-        self.started, self.taken = [], taken
+    def __init__(self, *scripts, move=None, taken=0, early=False):
+        self.started, self.taken, self.early = [], taken, early
         self.move = move or self.put
         BUS.parent.mkdir(mode=0o755, exist_ok=True)
         self.bus = FakeGate(str(BUS), *(scripts or (self.serve,)), mode=0o666)
@@ -64,7 +64,8 @@ class FakeSystemd:
         folder = CGROUPS / path
         folder.mkdir(parents=True)
         self.made.append(folder)
-        (folder / "cgroup.procs").write_text(f"{pid}\n")
+        with contextlib.suppress(ProcessLookupError):  # it did not wait
+            (folder / "cgroup.procs").write_text(f"{pid}\n")
 
     def serve(self, connection):
         connection.authenticate()
@@ -87,10 +88,13 @@ class FakeSystemd:
             if len(self.started) <= self.taken:
                 connection.send(error(call, EXISTS, f"Unit {unit} was already loaded."))
                 continue
+            assert properties["PIDs"] == [0]
+            if self.early:
+                self.move(unit, properties["Slice"], peer)
             connection.send(message(METHOD_RETURN, 3, {REPLY_SERIAL: ("u", call.serial)}, "s",
                                     ["/org/freedesktop/systemd1/job/1"]))
-            assert properties["PIDs"] == [0]
-            self.move(unit, properties["Slice"], peer)
+            if not self.early:
+                self.move(unit, properties["Slice"], peer)
 
     def __enter__(self):
         self.bus.start()

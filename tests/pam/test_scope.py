@@ -35,7 +35,10 @@ def allow(terminate=True, latest=None, id=17):
 
 
 def cgroup_of(pid):
-    return re.search(r"(?m)^0::(.*)$", Path(f"/proc/{pid}/cgroup").read_text())[1]
+    try:
+        return re.search(r"(?m)^0::(.*)$", Path(f"/proc/{pid}/cgroup").read_text())[1]
+    except FileNotFoundError:
+        return None
 
 
 def owner():
@@ -109,7 +112,7 @@ def test_scope(host, service):
     (name, mode, properties), = systemd.started
     most = properties.pop("RuntimeMaxUSec")
     assert 8 * HOUR - 60 < most / 1e6 <= 8 * HOUR
-    assert (name, mode, properties) == (unit, "fail", {
+    assert (name, mode, properties) == (unit, "replace", {
         "PIDs": [0], "Slice": f"user-{owner()}.slice", "Description": "Check-out 17: alice has root",
         "SendSIGHUP": True, "TimeoutStopUSec": 5000000, "CollectMode": "inactive-or-failed"})
 
@@ -371,6 +374,45 @@ def test_odd_cgroup_files(host, content, words):
             "unshare", "-m", "sh", "-c",
             f'mount --bind {host.place}/cgroup /proc/$$/cgroup; exec "$@"', "sh"]), words)
     assert systemd.started == []
+
+
+def check_starved(gate, outcome):
+    """Refused, or right; or the host could not even open the module (PAM_MODULE_UNKNOWN)."""
+    code = outcome.codes.get("session")
+    assert code in (PAM_SUCCESS, PAM_PERM_DENIED, 28, None), outcome.lines
+    if code == PAM_SUCCESS:
+        assert "cgroup_kill" in gate.opened[-1]
+    return code
+
+
+def test_no_descriptors_left(host, sanitized):
+    if sanitized:
+        pytest.skip("the sanitizers need descriptors")
+    seen = set()
+    for limit in range(3, 12):
+        with FakeSystemd(), Gate(host, allow()) as gate:
+            outcome = host.run("session", options=["--fd-limit", str(limit)], may_die=True)
+            seen.add(check_starved(gate, outcome))
+    assert {PAM_SUCCESS, PAM_PERM_DENIED} <= seen
+
+
+def test_no_memory_left(host, sanitized):
+    if sanitized:
+        pytest.skip("the sanitizers need memory")
+    seen = set()
+    for size in range(3000, 12000, 150):
+        with FakeSystemd(), Gate(host, allow()) as gate:
+            outcome = host.run("session", prefix=["prlimit", f"--as={size * 1024}"], may_die=True)
+            assert outcome.status >= 0 and outcome.status != 134, outcome.status
+            seen.add(check_starved(gate, outcome))
+    assert PAM_SUCCESS in seen and len(seen) > 1
+
+
+def test_standard_descriptors_closed(host):
+    """Nothing of ours takes the place of 0 or 2 for the command that follows."""
+    with FakeSystemd(), Gate(host, allow()) as gate:
+        outcome = host.run("session", prefix=["sh", "-c", "exec \"$@\" 0<&- 2>&-", "sh"])
+    assert outcome.codes == {"session": PAM_SUCCESS} and "cgroup_kill" in gate.opened[0]
 
 
 TWICE = """\

@@ -151,6 +151,8 @@ static void on_event(const struct event *event, void *userdata)
                                  .state_new = event->state_new};
     (void)snprintf(seen->actor, sizeof(seen->actor), "%s", event->actor ? event->actor : "");
     (void)snprintf(seen->reason, sizeof(seen->reason), "%s", event->reason ? event->reason : "");
+    if (scene->also)
+        scene->also(event, scene->also_userdata);
 }
 
 static void open_ledger(struct scene *scene)

@@ -52,6 +52,8 @@ struct scene {
     size_t n_events;
     uint64_t last_seq;
     bool sink_broken; /* numbers did not follow one another */
+    event_sink also;  /* is told of every event, too; NULL: nobody */
+    void *also_userdata;
 };
 
 /* For cmocka_unit_test_setup_teardown(): *state is the scene. It knows root and, each with a uid

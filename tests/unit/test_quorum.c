@@ -701,6 +701,78 @@ static void test_sentences(void **state)
     }
 }
 
+/* ---- what is recorded of it ---- */
+
+static void test_evidence(void **state)
+{
+    static const struct {
+        const char *quorum, *people, *evidence;
+    } cases[] = {
+        {"2", "a b", "1000:1 1001:1"},
+        {"2", "a - b", "1000:1 1001 1002:1"},
+        {"a:1 & b:1", "ab a", "1000:1,2 1001:1"},
+        {"a:1 & b:1", "a ab", "1000:1 1001:1,2"},
+        {"a:1 & b:1", "a a", "1000:1 1001:1"},
+        {"a:1 then b:1", "b a", "1000:2 1001:1"},
+        {"a:1 then b:1", "a b", "1000:1 1001:2"},
+        {"(a:2 | dora:1) & c:1", "dora c", "1000:2 1001:3"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP_QUORUM struct quorum *quorum = quorum_of(cases[i].quorum);
+        CLEANUP_FREE char *evidence = NULL;
+        uid_t uids[QUORUM_WITNESSES_MAX];
+        struct people people;
+        size_t count = 0;
+
+        gather(&people, cases[i].people);
+        evidence = quorum_evidence(quorum, &approvers, people.approvals, people.count);
+        assert_string_equal(evidence, cases[i].evidence);
+        assert_int_equal(
+            quorum_check_evidence(quorum, evidence, uids, &count),
+            quorum_evaluate(quorum, &approvers, people.approvals, people.count).reached);
+        assert_int_equal(count, people.count);
+        for (size_t k = 0; k < count; k++)
+            assert_int_equal(uids[k], 1000 + k);
+    }
+}
+
+static void test_what_is_no_evidence(void **state)
+{
+    static const char *const texts[] = {" ",
+                                        "x",
+                                        "1000:",
+                                        "1000:0",
+                                        "1000:3",
+                                        "1000:1,",
+                                        "1000:1 ",
+                                        "1000,1",
+                                        "1000:1:2",
+                                        " 1000:1",
+                                        "1000:1  1001",
+                                        "-1:1",
+                                        "1000:-1",
+                                        "+1:1",
+                                        "1000:1;",
+                                        "1000:99999999999999999999",
+                                        "4294967296:1",
+                                        "0x10:1",
+                                        "1000:1\n1001:1"};
+    CLEANUP_QUORUM struct quorum *quorum = quorum_of("a:1 & b:1");
+    uid_t uids[QUORUM_WITNESSES_MAX];
+    char many[4 * (QUORUM_WITNESSES_MAX + 1) + 1] = "";
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (quorum_check_evidence(quorum, texts[i], uids, &count) != -EINVAL)
+            fail_msg("'%s' was taken", texts[i]);
+    assert_int_equal(quorum_check_evidence(quorum, "", uids, &count), 0);
+    assert_int_equal(count, 0);
+    for (size_t i = 0; i <= QUORUM_WITNESSES_MAX; i++)
+        strcat(many, i ? " 7:1" : "7:1");
+    assert_int_equal(quorum_check_evidence(quorum, many, uids, &count), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -721,6 +793,8 @@ int main(void)
         cmocka_unit_test(test_manager_sentences),
         cmocka_unit_test(test_many_people),
         cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_what_is_no_evidence),
     };
 
     return cmocka_run_group_tests(tests, read_approvers, free_approvers);

@@ -33,6 +33,16 @@ def pytest_generate_tests(metafunc):
                              indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(config, items):
+    """What does not depend on the release runs on the first of them only."""
+    def elsewhere(item):
+        return item.get_closest_marker("any_release") and not config.getoption("long") and \
+            item.callspec.params["machine"][0] != booted.RELEASES[0]
+
+    config.hook.pytest_deselected(items=[item for item in items if elsewhere(item)])
+    items[:] = [item for item in items if not elsewhere(item)]
+
+
 @pytest.fixture(scope="session")
 def hosts(request, tmp_path_factory):
     """hosts(release, bus) boots a host with the installed files and nothing set up; all of them end

@@ -42,7 +42,7 @@ warn-before = {warn}
 def set_up(host, most="8h", warn="5min", more=""):
     """ssh's stack gets its line before pam_systemd, too."""
     host.shell("""
-        grep -q 'pam-checkout # first' /etc/pam.d/sshd ||
+        [ "$(grep -c '^session.*pam-checkout' /etc/pam.d/sshd)" -gt 1 ] ||
             sed -i '/^@include common-session/ i session include pam-checkout # first' \\
                 /etc/pam.d/sshd
     """)

@@ -7,8 +7,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from host.actor import PATIENCE
-from host.booted import BROKER, GATE, SOURCE
+from host.booted import BROKER, GATE, SOURCE, until
 
 PAGE = SOURCE / "packaging" / "doors.md"
 STATES = ["no check-out", "pending", "approved", "expired", "revoked", "broker stopped",
@@ -32,10 +31,10 @@ reason = optional
 class Matrix:
     """`sections` are {title: ways}; every way gets a person of its own, so that all go at once."""
 
-    def __init__(self, host, sections):
-        self.host, self.sections = host, sections
+    def __init__(self, host, sections, states=STATES, prefix="w"):
+        self.host, self.sections, self.states = host, sections, states
         self.ways = [way for ways in sections.values() for way in ways]
-        self.names = {way: f"w{number:02}" for number, way in enumerate(self.ways)}
+        self.names = {way: f"{prefix}{number:02}" for number, way in enumerate(self.ways)}
         self.cells = {way: {} for way in self.ways}
 
     def __enter__(self):
@@ -51,24 +50,24 @@ class Matrix:
 
     def _make_people(self):
         own = [self.names[way] for way in self.ways if way.account is None]
-        asked = [self.names[way] for way in self.ways if way.password == "pw-person"]
+        sudoers = [way.sudoers.format(name=self.names[way]) for way in self.ways if way.sudoers]
         self.host.shell("""
             touch /etc/skel/.hushlogin
             for name; do useradd --create-home --shell /bin/bash --groups ops "$name"; done
             { printf '%s:pw-person\\n' "$@"; echo oracle:pw-oracle; } | chpasswd
-            useradd --non-unique --uid 0 --gid 0 --no-create-home --home-dir /root toor
+            id -u toor > /dev/null 2>&1 ||
+                useradd --non-unique --uid 0 --gid 0 --no-create-home --home-dir /root toor
             echo 'the secret' > /root/secret
         """, "_", *self.names.values())
+        self.host.write("/etc/sudoers.d/zzz-ways", "\n".join(sudoers) + "\n", 0o440)
         # What an administrator does for each account, after the examples.
         self.host.shell("""
             sed 's/account=root/account=oracle/' /etc/pam.d/sudo-root > /etc/pam.d/sudo-oracle
             sed -i 's/^#Defaults>oracle/Defaults>oracle/' /etc/sudoers.d/zz-pam-checkout
-            printf '%s ALL=(ALL:ALL) PASSWD: ALL\\n' $1 > /etc/sudoers.d/zz-asked
-            chmod 440 /etc/sudoers.d/*
             visudo -cq
-            sed -i "s/root:oracle/root:toor:oracle:$2/" /etc/pam.d/pam-checkout
-        """, "_", " ".join(asked), ":".join(own))
-        self.host.policy(POLICY.format(own=", ".join(own)))
+            sed -i "s/notin .*/notin root:toor:oracle${1:+:$1}/" /etc/pam.d/pam-checkout
+        """, "_", ":".join(own))
+        self.host.policy(POLICY.format(own=", ".join(own or ["deploy"])))
 
     # The states.
 
@@ -105,10 +104,7 @@ class Matrix:
 
     def expire(self):
         numbers = self.approve("--for", "1s")
-        # The broker says it at the end of each.
-        self.bob.run(["sh", "-c", """
-            until [ -z "$(checkoutctl list --state approved,active)" ]; do sleep 0.1; done
-        """], timeout=PATIENCE)
+        until(lambda: not self._open("approved", "active"), "all check-outs of a second have ended")
         states = {each["state"] for each in self._open("expired") if str(each["id"]) in numbers}
         assert states == {"expired"}
 
@@ -137,7 +133,7 @@ class Matrix:
             self.host.nsenter(["systemctl", "kill", "--signal=STOP", BROKER])
 
     def run(self):
-        for state in STATES:
+        for state in self.states:
             self.enter(state)
             # All of them are held for seconds by a broker that hangs; otherwise two processors do.
             many = len(self.ways) if state == "broker hangs" else 6
@@ -151,11 +147,12 @@ class Matrix:
     def text(self):
         lines, notes, added = [], [], {}
         for title, ways in self.sections.items():
-            lines += [f"### {title}", "", "| | " + " | ".join(STATES) + " |",
-                      "|---" * (len(STATES) + 1) + "|"]
+            lines += [f"### {title}", ""] if title else []
+            lines += ["| | " + " | ".join(self.states) + " |",
+                      "|---" * (len(self.states) + 1) + "|"]
             for way in ways:
                 row = [way.title]
-                for seen in (self.cells[way][state] for state in STATES):
+                for seen in (self.cells[way][state] for state in self.states):
                     if seen.ours and seen.ours not in notes:
                         notes.append(seen.ours)
                     note = f" ({notes.index(seen.ours) + 1})" if seen.ours else ""
@@ -164,11 +161,13 @@ class Matrix:
                         added.setdefault(seen.theirs, {})[way.title] = None
                 lines.append("| " + " | ".join(row) + " |")
             lines.append("")
-        lines += ["### What the person reads", ""]
+        if notes:
+            lines += ["### What the person reads", ""]
         lines += [f"{number}. {note}" for number, note in enumerate(notes, 1)]
-        lines += ["", "### What the programs add when it is no", ""]
+        if added:
+            lines += ["", "### What the programs add when it is no", ""]
         for text, titles in added.items():
-            lines += [f"- {', '.join(titles)}:", "", *(f"      {line}" for line in text.split("\n")), ""]
+            lines += [f"- {'; '.join(titles)}:", "", *(f"      {line}" for line in text.split("\n")), ""]
         return "\n".join(lines)
 
 

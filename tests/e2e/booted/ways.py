@@ -33,6 +33,7 @@ class Way:
     logs_in = True
     account = "root"
     password = None   # a sudoer's own, where one is asked for
+    sudoers = None    # what sudoers says of the person, beside what holds for all
 
     def __init__(self, title, **settings):
         self.title = title
@@ -93,6 +94,15 @@ class Terminal(Way):
 
     def env(self):
         return None
+
+
+class Ticket(Terminal):
+    """A password was typed for another command a moment ago, so that none is asked for."""
+
+    def attempt(self):
+        inside, shown = super().attempt()
+        assert shown.count("password for") == 1 and "cached" in shown, shown
+        return inside, shown[shown.index("cached") + len("cached"):]
 
 
 class SudoEdit(Terminal):
@@ -188,10 +198,8 @@ class Copy(Ssh):
 class Forward(Ssh):
     """-N: no command, only a forwarded port, through which the host's own sshd says hello."""
 
-    port = 2222
-
     def attempt(self):
-        command = self.host.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-L",
+        command = self.host.ssh("-N", "-o", "ExitOnForwardFailure=yes", self.option,
                                 f"{self.port}:127.0.0.1:22", self.place)
         with subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
@@ -235,7 +243,10 @@ class SecondChannel(Ssh):
 
 SUDO = [
     Terminal("sudo COMMAND", command=["sudo", "id"]),
-    Terminal("sudo COMMAND, with a password", command=["sudo", "id"], password="pw-person"),
+    Terminal("sudo COMMAND, with a password", command=["sudo", "id"], password="pw-person",
+             sudoers="{name} ALL=(ALL:ALL) PASSWD: ALL"),
+    Ticket("sudo COMMAND, on a cached ticket", command="sudo -u dave true && echo cached && sudo id",
+           password="pw-person", sudoers="{name} ALL=(ALL:ALL) PASSWD: ALL"),
     Terminal("sudo -i", command=["sudo", "-i"]),
     Terminal("sudo -s", command=["sudo", "-s"]),
     Terminal("sudo -u#0 COMMAND", command=["sudo", "-u#0", "id"]),
@@ -253,6 +264,20 @@ SUDO = [
     Terminal("sudo -n COMMAND", command=["sudo", "-n", "id"]),
     Pipe("sudo COMMAND in a pipe, without a terminal", command=["sudo", "cat"]),
 ]
+PASSWORD = "{name} ALL=(ALL:ALL) PASSWD: ALL\n"
+SETTINGS = [
+    Terminal("`targetpw`", command=["sudo", "id"], password="pw-root",
+             sudoers=PASSWORD + "Defaults:{name} targetpw"),
+    Terminal("`rootpw`", command=["sudo", "id"], password="pw-root",
+             sudoers=PASSWORD + "Defaults:{name} rootpw"),
+    Terminal("`runaspw`", command=["sudo", "id"], password="pw-root",
+             sudoers=PASSWORD + "Defaults:{name} runaspw"),
+    Terminal("`!pam_ruser`", command=["sudo", "id"], sudoers="Defaults:{name} !pam_ruser"),
+    Terminal("`!pam_session`", command=["sudo", "id"], sudoers="Defaults:{name} !pam_session"),
+    Terminal("`!pam_acct_mgmt`", command=["sudo", "id"], sudoers="Defaults:{name} !pam_acct_mgmt"),
+    Terminal("`pam_service=sudo`, for the person", command=["sudo", "id"],
+             sudoers="Defaults:{name} pam_service=sudo"),
+]
 SU = [
     Terminal("su -c COMMAND", command=["su", "-c", "id"], password="pw-root"),
     Terminal("su", command=["su"], password="pw-root"),
@@ -266,6 +291,74 @@ SSH = [
     Copy("sftp", program="sftp"),
     Copy("scp", program="scp"),
     Copy("rsync", program="rsync"),
-    Forward("-N -L, a forwarded port"),
+    Forward("-N -L, a forwarded port", option="-L", port=2222),
+    Forward("-N -R, a port forwarded to the client", option="-R", port=2223),
     SecondChannel("a further channel of a connection that was let in (ControlMaster)"),
+]
+
+
+class Elsewhere(Way):
+    """What nobody gates. Where PAM is asked, its stack has no gate."""
+
+    def set_up(self, host, name):
+        super().set_up(host, name)
+        self.mark = f"/run/marks/{name}"
+        host.shell('install -d -m 1777 /run/marks; rm -f "$1"', "_", self.mark)
+
+    def left_mark(self):
+        """Waits until the job has run, as whom."""
+        return self.host.shell("""
+            for n in {1..150}; do [ ! -s "$1" ] || break; sleep 0.1; done
+            cat "$1" || :
+            rm -f "$1"
+        """, "_", self.mark)
+
+
+class Console(Elsewhere):
+    def attempt(self):
+        words = self.host.enter(["script", "-qec", "exec login", "/dev/null"])
+        child = pexpect.spawn(words[0], words[1:], env=ENVIRONMENT, timeout=PATIENCE,
+                              encoding="utf-8")
+        child.expect("login: ")
+        child.sendline("root")
+        child.expect("[Pp]assword: ")
+        child.sendline("pw-root")
+        child.expect([r"[#$] $", pexpect.EOF])
+        child.sendline("id; exit")
+        child.expect(pexpect.EOF)
+        child.close()
+        return "uid=0(root)" in child.before, child.before
+
+
+class Cron(Elsewhere):
+    """@reboot, so that nobody has to wait for a minute: the same PAM stack as any job of cron's."""
+
+    def attempt(self):
+        self.host.write("/etc/cron.d/mark", f"@reboot root id > {self.mark}\n")
+        self.host.shell("rm -f /run/crond.reboot; systemctl restart cron.service")
+        return "uid=0(root)" in self.left_mark(), ""
+
+
+class Job(Elsewhere):
+    """Left with a service that runs it later."""
+
+    def attempt(self):
+        done = self.person.run(self.command.format(mark=self.mark))
+        assert done.returncode == 0, done.stderr
+        return f"({self.name})" in self.left_mark(), ""
+
+
+class Command(Elsewhere):
+    def attempt(self):
+        done = self.person.run(self.command)
+        return self.proof in done.stdout, done.stdout + done.stderr
+
+
+ELSEWHERE = [
+    Console("root at the console (login)", logs_in=False),
+    Cron("a job of root's by cron", logs_in=False),
+    Job("a job by at", command="echo 'id > {mark}' | at now"),
+    Job("systemd-run --user", command="systemd-run --user sh -c 'id > {mark}'"),
+    Command("pkexec, where polkit lets the person", command=["pkexec", "id"], proof="uid=0(root)"),
+    Ssh("ssh to an account that is not managed", account="root"),
 ]

@@ -62,7 +62,6 @@ def test_no_more_memory_than_allowed(vm, checked_out):
                  f"systemctl restart {BROKER} || :")
         code, shown = alice.on_terminal(["sudo", "id"])
         assert code == 1 and "refused: the check-out broker does not answer" in shown, shown
-        assert "oom-kill" in vm.nsenter(["journalctl", "-u", BROKER, "--no-pager"]).stdout
     finally:
         vm.shell(f"systemctl set-property --runtime {BROKER} MemoryMax=256M; "
                  f"systemctl restart {BROKER}")

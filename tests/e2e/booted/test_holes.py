@@ -53,6 +53,7 @@ def host(booted_host):
         done
         cp -a /root/kept/* /etc/
         rm -f /root/leaked
+        systemctl reset-failed ssh.service
         systemctl restart ssh.service
     """)
 
@@ -234,8 +235,8 @@ BROKEN = {
                        "rm -f /run/pam-checkout/gate", {"unit-inactive", "socket-missing"}),
     "socket deaf": ("systemctl stop pam-checkout-broker.service pam-checkout-gate.socket", {"socket-deaf"}),
     "socket disabled": ("systemctl disable --quiet pam-checkout-gate.socket", {"unit-disabled"}),
-    "broker masked": ("systemctl stop pam-checkout-broker.service; "
-                      "systemctl mask --quiet --runtime pam-checkout-broker.service", {"unit-missing"}),
+    "broker's unit away": ("mv /usr/lib/systemd/system/pam-checkout-broker.service /root/away.service; "
+                           "systemctl daemon-reload", {"unit-missing"}),
     "socket open to others": ("chmod 666 /run/pam-checkout/gate", {"socket-mode"}),
     "module away": ("mv $(find /usr/lib -name pam_checkout.so) /root/away.so", {"module-missing"}),
     "folder for all": ("chmod 777 /run/pam-checkout", {"folder-writable"}),
@@ -255,7 +256,10 @@ def test_broken(host, what):
     finally:
         host.shell(f"""
             test ! -e /root/away.so || mv /root/away.so {module}
-            systemctl unmask --quiet --runtime pam-checkout-broker.service
+            if [ -e /root/away.service ]; then
+                mv /root/away.service /usr/lib/systemd/system/pam-checkout-broker.service
+                systemctl daemon-reload
+            fi
             cp /root/kept/sudoers /etc/sudoers
             chmod 755 /run/pam-checkout
             chown pam-checkout /var/lib/pam-checkout
