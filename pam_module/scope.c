@@ -206,16 +206,27 @@ static int start(const struct scope *scope, const struct patience *patience, cha
     return problem_set(problem, -EEXIST, "all its names are taken");
 }
 
-/* The answer comes before the move: a command that is started at once would stay outside. */
-static int wait_until_moved(const char *unit, const struct patience *patience,
-                            struct cgroup *ret_cgroup, struct problem *problem)
+/* Where systemd puts it. The name alone says nothing: below user@.service people make cgroups of
+ * any name (systemd.resource-control(5), Delegate=), and could leave them when they like. */
+static int path_of(const struct scope *scope, const char *unit, char *path, size_t size)
 {
+    return snprintf(path, size, "/user.slice/user-%" PRIu32 ".slice/%s", scope->uid, unit);
+}
+
+/* The answer comes before the move: a command that is started at once would stay outside. */
+static int wait_until_moved(const struct scope *scope, const char *unit,
+                            const struct patience *patience, struct cgroup *ret_cgroup,
+                            struct problem *problem)
+{
+    char path[LIMIT_UNIT + 64];
+
+    path_of(scope, unit, path, sizeof(path));
     for (;;) {
         int r = cgroup_read(0, ret_cgroup);
 
         if (r < 0)
             return problem_errno(problem, r, "/proc/self/cgroup");
-        if (strcmp(cgroup_unit(ret_cgroup), unit) == 0)
+        if (strcmp(ret_cgroup->path, path) == 0)
             return 0;
         r = peer_pause(LOOK_MS, patience);
         if (r == -ETIMEDOUT)
@@ -228,13 +239,14 @@ static int wait_until_moved(const char *unit, const struct patience *patience,
 /* The module may stand in the stack twice. */
 static bool is_there(const struct scope *scope, const struct cgroup *cgroup)
 {
-    const char *unit = cgroup_unit(cgroup);
-    char own[LIMIT_UNIT];
-    int length =
-        snprintf(own, sizeof(own), "pam-checkout-%" PRIu64 "-%ld", scope->checkout, (long)getpid());
+    char unit[LIMIT_UNIT], path[LIMIT_UNIT + 64];
+    size_t length;
 
-    return cgroup_is_checkout(unit) && strncmp(unit, own, (size_t)length) == 0 &&
-           (unit[length] == '.' || unit[length] == '-');
+    snprintf(unit, sizeof(unit), "pam-checkout-%" PRIu64 "-%ld", scope->checkout, (long)getpid());
+    length = (size_t)path_of(scope, unit, path, sizeof(path));
+    return cgroup_is_checkout(cgroup_unit(cgroup)) && strncmp(cgroup->path, path, length) == 0 &&
+           (cgroup->path[length] == '.' || cgroup->path[length] == '-') &&
+           !strchr(cgroup->path + length, '/');
 }
 
 int scope_enter(const struct scope *scope, const struct patience *patience,
@@ -253,5 +265,5 @@ int scope_enter(const struct scope *scope, const struct patience *patience,
     r = start(scope, patience, unit, sizeof(unit), problem);
     if (r < 0)
         return r;
-    return wait_until_moved(unit, patience, ret_cgroup, problem);
+    return wait_until_moved(scope, unit, patience, ret_cgroup, problem);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SUFFIX ".scope"
+#define USER_MANAGER "user@"
 
 /* Is the text one or more of these characters, and then ".scope"? */
 static bool is_suffixed(const char *text, const char *characters)
@@ -44,6 +45,9 @@ bool scope_has_cgroup(const char *unit, const char *cgroup)
         size_t length = strcspn(++at, "/");
 
         if (length == 0 || strncmp(at, ".", length) == 0 || strncmp(at, "..", length) == 0)
+            return false;
+        /* What is below is the user's own, to name and to leave. */
+        if (strncmp(at, USER_MANAGER, strlen(USER_MANAGER)) == 0)
             return false;
         last = at;
         at += length;

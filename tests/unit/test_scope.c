@@ -45,6 +45,7 @@ static void test_paths(void **unused)
     assert_false(scope_has_cgroup(unit, "/user.slice/session-4.scope/"));
     assert_false(scope_has_cgroup(unit, "/user.slice/session-4.scope/below"));
     assert_false(scope_has_cgroup(unit, "/user.slice//session-4.scope"));
+    assert_false(scope_has_cgroup(unit, "/user.slice/user-1.slice/user@1.service/session-4.scope"));
     assert_false(scope_has_cgroup(unit, "/user.slice/../session-4.scope"));
     assert_false(scope_has_cgroup(unit, "/./session-4.scope"));
     assert_false(scope_has_cgroup(unit, "/"));

@@ -126,6 +126,23 @@ def test_restart_in_between(machine):
     assert shown == "NFileDescriptorStore=0\n"
 
 
+def test_scope_of_ones_own(machine):
+    """In the cgroup of one's own service manager everybody can make one of any name, and leave it."""
+    held.set_up(machine)
+    number = held.grant(machine, "alice", "root")
+    with machine.actor("alice").terminal(["bash", "--norc", "--noprofile"]) as child:
+        child.expect_exact("$ ")
+        child.sendline(f"""systemd-run --user --scope --quiet bash -c '
+            folder=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/../pam-checkout-{number}-$$.scope
+            mkdir $folder && echo $$ > $folder/cgroup.procs && exec sudo sed s/^/now:/ /proc/self/cgroup'
+        """)
+        child.expect(r"now:0::(\S+)")
+        where = child.match.group(1)
+    uid = machine.actor("alice").uid
+    ((unit, cgroup),) = machine.ledger("SELECT unit, cgroup FROM session WHERE checkout = ?", number)
+    assert where == cgroup == f"/user.slice/user-{uid}.slice/{unit}"
+
+
 def test_ledger_that_cannot_be_written(machine, long, request):
     """The time is over all the same, and what was in it ends; it is recorded when it can be."""
     if machine.release == "bookworm" and not long:
