@@ -170,6 +170,11 @@ static int follow_session(struct proof *proof, struct life *life, uint64_t seq,
                    visit->opened_seq);
     if (inside)
         r = check_inside(proof, life, seq, inside);
+    else if (life->state == STATE_ACTIVE && life->end == 0)
+        proof_tell(proof, PROOF_UNCHECKED, seq, life->id,
+                   "the records of an older version do not say until when check-out %" PRIu64
+                   " was open",
+                   life->id);
     else if (life->state != STATE_ACTIVE || time >= life->end)
         proof_tell(proof, PROOF_WRONG, seq, life->id,
                    "record %" PRIu64 " opens a session outside the window of check-out %" PRIu64,

@@ -99,7 +99,7 @@ def test_a_ledger_of_the_first_schema(installed, tmp_path):
     said = installed.nsenter(["checkoutctl", "verify", "--no-journal", "--json"], check=False)
     assert said.returncode == 6, said.stdout
     findings = [json.loads(line).get("finding") for line in said.stdout.splitlines()]
-    assert "wrong" not in findings and findings.count("unchecked") > 3, said.stdout
+    assert "wrong" not in findings and findings.count("not checked") > 3, said.stdout
 
     alice, bob = installed.actor("alice"), installed.actor("bob")
     # That boot is over, and with it what was checked out.
