@@ -134,8 +134,9 @@ def shared(booted_host, keys):
 def prompted(shared):
     """The shipped example for keyboard-interactive behind the key."""
     shared.host.shell(f"""
-        cp {EXAMPLES}/sshd_config-prompt /etc/ssh/sshd_config.d/pam-checkout.conf
-        {{ grep -h '^auth' {EXAMPLES}/pam.d-sshd-prompt; cat /etc/pam.d/sshd; }} > /run/sshd.new
+        sed 's/deploy/oracle/' {EXAMPLES}/sshd_config-prompt > /etc/ssh/sshd_config.d/pam-checkout.conf
+        {{ sed -n '/^auth/ {{ s/deploy/oracle/; p }}' {EXAMPLES}/pam.d-sshd-prompt; cat /etc/pam.d/sshd
+        }} > /run/sshd.new
         cat /run/sshd.new > /etc/pam.d/sshd
         sshd -t && systemctl restart ssh
     """)
