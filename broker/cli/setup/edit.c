@@ -248,9 +248,13 @@ char *edit_gate(const char *text, const char *account)
                 "#%%PAM-1.0\n"
                 "# The gate for su and ssh. The broker is asked only for the accounts in the "
                 "lists; name the\n"
-                "# same in both. All others pass without it.\n"
+                "# same in both. All others pass without it. What root enters by su from inside a "
+                "check-out is\n"
+                "# told to the broker, and nobody asked.\n"
                 "account [success=1 default=ignore] pam_succeed_if.so quiet user notin %s\n"
                 "account required " MODULE "\n"
+                "session [success=1 default=ignore] pam_succeed_if.so quiet service notin su:su-l\n"
+                "session [success=1 default=ignore] pam_succeed_if.so quiet ruser = root\n"
                 "session [success=1 default=ignore] pam_succeed_if.so quiet user notin %s\n"
                 "session required " MODULE "\n",
                 account, account);

@@ -234,7 +234,8 @@ def test_without_handles(machine):
         kind.close()
 
 
-def test_nested(machine):
+@pytest.mark.parametrize("account", ["oracle", "carol"])  # one that is managed, and one that is not
+def test_nested(machine, account):
     """Root goes on from within: those sessions belong to the check-out and end with it. What has
     left is told of."""
     held.set_up(machine)
@@ -243,10 +244,10 @@ def test_nested(machine):
     child = alice.terminal(["sudo", "-i"])
     child.expect("[#] ")
     child.sendline("setsid systemd-run --quiet --scope sleep 7779 < /dev/null > /dev/null 2>&1 & "
-                   "su - oracle -c 'nohup sleep 7771 > /dev/null 2>&1 & spawn'")
+                   f"su - {account} -c 'nohup sleep 7771 > /dev/null 2>&1 & spawn'")
     child.expect_exact("all-started")
     opened = held.await_event(machine, number, "session-opened", 2)
-    assert opened[1]["CHECKOUT_ACCOUNT"] == "oracle"
+    assert opened[1]["CHECKOUT_ACCOUNT"] == account
     # From within a user's slice logind makes no session: it is in the scope that it came from.
     assert opened[1].get("CHECKOUT_UNIT", "session-c").startswith("session-c")
     end_by_revoke(machine, number, "alice")
