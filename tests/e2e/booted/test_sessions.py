@@ -170,7 +170,9 @@ def test_ledger_that_cannot_be_written(machine, long, request):
     # Time does its work before anybody is answered at a door.
     assert machine.run(["runuser", "-u", "alice", "--", "sudo", "-n", "true"]).returncode != 0
     held.await_event(machine, number, "expired")
-    assert [how for _, how, _ in held.await_closed(machine, number)] == ["killed"]
+    # What ignores every signal is killed after five seconds by systemd or by the broker.
+    ((_, how, _),) = held.await_closed(machine, number)
+    assert how in ("ended", "killed")
 
 
 def test_scope_of_somebody_else(machine, request):
