@@ -56,7 +56,8 @@
 #define LIMIT_LIST_ROWS 1000
 #define LIMIT_LIST_DEFAULT 100
 
-/* An audit record, or a row, as canonical JSON: a reason, a command, names and a few ids, escaped. */
+/* An audit record, or a row, as canonical JSON: a reason, a command, names and a few ids, escaped.
+ */
 #define LIMIT_RECORD 32768
 
 /* Rows of one answer with audit records, and how much their texts may come to: few enough that the

@@ -64,8 +64,8 @@ void voice_tell(const struct voice *voice, const char *format, ...)
     va_start(arguments, format);
     compose(line, sizeof(line), format, arguments);
     va_end(arguments);
-    /* In its session phase su drops PAM_TEXT_INFO, unless it is `su -` (supam_conv() in util-linux's
-     * su-common.c), and who waits there would not know for what. */
+    /* In its session phase su drops PAM_TEXT_INFO, unless it is `su -` (supam_conv() in
+     * util-linux's su-common.c), and who waits there would not know for what. */
     if (voice->is_su)
         pam_error(voice->pamh, "pam_checkout: %s", line);
     else

@@ -16,8 +16,8 @@ struct voice {
 };
 
 /* Without a terminal the text would end up in somebody's pipe, so it is silent there, but for the
- * refusals of sudo and su, which come out on standard error. It is silent with the argument quiet and
- * where the host asks for silence: sudo excepted, which always does. */
+ * refusals of sudo and su, which come out on standard error. It is silent with the argument quiet
+ * and where the host asks for silence: sudo excepted, which always does. */
 struct voice voice_init(pam_handle_t *pamh, int flags, bool quiet);
 
 /* One line for the person, with "pam_checkout: " before it, escaped. */

@@ -233,8 +233,7 @@ int broker_list(struct client *client, const struct broker1_filter *filter, brok
         /* A short page need not be the last one. */
         if (json_array_size(rows) == 0)
             return 0;
-        json_array_foreach(rows, i, row)
-        {
+        json_array_foreach (rows, i, row) {
             uint64_t id = value_number(row, "id");
 
             if (id == 0 || ((page.has & BROKER1_FILTER_HAS_AFTER) && id <= page.after))
@@ -279,8 +278,7 @@ int broker_sessions(struct client *client, const struct broker1_session_filter *
             return r;
         if (json_array_size(rows) == 0)
             return 0;
-        json_array_foreach(rows, i, row)
-        {
+        json_array_foreach (rows, i, row) {
             uint64_t number = value_number(row, "number");
 
             if (number <= page.after)

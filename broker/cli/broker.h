@@ -37,8 +37,8 @@ int broker_get(struct client *client, uint64_t id, json_t **ret_checkout, struct
  */
 typedef int (*broker_each_record)(json_t *record, void *userdata);
 
-/* The audit records behind *after, of one check-out or of all (id 0), however many pages that takes;
- * *after goes on with them. Each has the keys of org.pamcheckout.Dict.record. */
+/* The audit records behind *after, of one check-out or of all (id 0), however many pages that
+ * takes; *after goes on with them. Each has the keys of org.pamcheckout.Dict.record. */
 int broker_audit(struct client *client, uint64_t id, uint64_t *after, broker_each_record each,
                  void *userdata, struct failure *failure);
 

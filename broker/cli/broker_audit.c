@@ -55,8 +55,7 @@ static int hand_on(json_t *rows, const char *key, uint64_t *after, broker_each_r
     json_t *row;
     size_t i;
 
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         uint64_t number = value_number(row, key);
         int r;
 

@@ -129,11 +129,10 @@ static void help(FILE *stream)
           stream);
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs(
-        "\ncheckoutctl COMMAND --help tells more; so does checkoutctl(1).\n"
-        "Exit: 0 done, 1 refused, 2 usage, 3 waited in vain, 4 no broker, 5 sent and not known,\n"
-        "6 not everything could be verified.\n",
-        stream);
+    fputs("\ncheckoutctl COMMAND --help tells more; so does checkoutctl(1).\n"
+          "Exit: 0 done, 1 refused, 2 usage, 3 waited in vain, 4 no broker, 5 sent and not known,\n"
+          "6 not everything could be verified.\n",
+          stream);
 }
 
 /* A descriptor below 3 that is closed would be given to the bus connection, and what is printed

@@ -270,9 +270,9 @@ static int cell_duration(struct libscols_line *line, size_t column, uint64_t sec
 {
     char text[DURATION_TEXT_MAX] = "";
 
-    if (given)
-        (void)(seconds ? duration_format(seconds, text) : strcpy(text, "0s"));
-    return scols_line_set_data(line, column, text);
+    if (given && seconds)
+        duration_format(seconds, text);
+    return scols_line_set_data(line, column, given && !seconds ? "0s" : text);
 }
 
 /* Only the columns that count something: there are many. */

@@ -46,6 +46,7 @@ static int commit(struct ledger *ledger, const struct refusal *refusal, const st
     struct actor actor = {refusal->actor, refusal->uid, refusal->loginuid};
     char reason[LIMIT_SENTENCE], times[64] = "";
     struct error ignored;
+    size_t length;
 
     if (repeats)
         (void)snprintf(times, sizeof(times), " (and %" PRIu64 " times since it was last recorded)",
@@ -53,7 +54,8 @@ static int commit(struct ledger *ledger, const struct refusal *refusal, const st
     (void)snprintf(reason, sizeof(reason) - sizeof(times), "%s%s%s",
                    refusal->verb ? refusal->verb : "", refusal->verb ? ": " : "", message);
     text_mend_end(reason);
-    strcat(reason, times);
+    length = strlen(reason);
+    (void)snprintf(reason + length, sizeof(reason) - length, "%s", times);
     change.kind = refusal->verb ? EVENT_DECISION_REFUSED : EVENT_DOOR_REFUSED;
     change.life = LIFE_EVENT_COUNT;
     change.actor = refusal->verb ? &actor : NULL;

@@ -25,8 +25,9 @@ void broker_config_clear(struct broker_config *config);
 int config_load_broker(const char *file, struct broker_config *ret_config, struct error *error);
 
 /* Reads every *.conf of the directory in the order of their names, and the file `persons` beside
- * the directory, which may be missing. The directory and the files must belong to root (or to the caller's own uid, which is how tests run) and be writable by
- * nobody else. An empty or missing directory gives a set with no policy. *ret_set only on success.
+ * the directory, which may be missing. The directory and the files must belong to root (or to the
+ * caller's own uid, which is how tests run) and be writable by nobody else. An empty or missing
+ * directory gives a set with no policy. *ret_set only on success.
  */
 int config_load_policies(const char *directory, struct policy_set **ret_set, struct error *error);
 

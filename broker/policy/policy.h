@@ -16,7 +16,7 @@
 #include "policy_source.h"
 #include "ticket_pattern.h"
 
-/* Doors (contracts.md), as bits. */
+/* Doors, as bits. */
 enum door {
     DOOR_SUDO = 1 << 0,
     DOOR_SU = 1 << 1,
@@ -177,9 +177,9 @@ enum policy_match policy_match(const struct policy *policy, const struct policy_
                                bool shared);
 
 /* First match in order decides. An account matches by name or, where known, by uid; uid 0 is always
- * root's. At the ssh door a shared account has policies of its own (policy_sharing()). A policy whose
- * matchers fit and that lists the person under `exempt` exempts before it
- * asks for `requesters`. Never fails. */
+ * root's. At the ssh door a shared account has policies of its own (policy_sharing()). A policy
+ * whose matchers fit and that lists the person under `exempt` exempts before it asks for
+ * `requesters`. Never fails. */
 struct policy_answer policy_decide(const struct policy_set *set,
                                    const struct policy_question *question);
 

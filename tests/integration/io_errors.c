@@ -25,8 +25,7 @@ static bool fails(int fd, const char *call)
 
     if (file >= 0) {
         (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        if (read(file, calls, sizeof(calls) - 1) > 0 &&
-            readlink(link, path, sizeof(path) - 1) > 0)
+        if (read(file, calls, sizeof(calls) - 1) > 0 && readlink(link, path, sizeof(path) - 1) > 0)
             found = strstr(path, "ledger.db") && strstr(calls, call);
         close(file);
     }

@@ -102,8 +102,9 @@ static inline struct names_lookup *look_up(const struct names_item *items, size_
     struct names_lookup *lookup = NULL;
 
     fixture->looking_up = true;
-    assert_int_equal(names_look_up(fixture->names, NAMES_DOORS, items, count, on_done, (void *)index, &lookup),
-                     0);
+    assert_int_equal(
+        names_look_up(fixture->names, NAMES_DOORS, items, count, on_done, (void *)index, &lookup),
+        0);
     fixture->looking_up = false;
     return lookup;
 }

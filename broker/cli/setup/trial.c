@@ -207,13 +207,14 @@ int trial_begin(const struct change *change, struct trial **ret_trial)
     static const char *const folders[] = {"before",   "after",          "tree",
                                           "tree/etc", "tree/etc/pam.d", "tree/etc/sudoers.d",
                                           "tree/usr", "tree/usr/lib",   "tree/usr/lib/pam.d"};
+    static const char name[] = "/run/pam-checkout-setup.XXXXXX";
     CLEANUP_TRIAL struct trial *trial = calloc(1, sizeof(*trial));
     CLEANUP_TREE struct tree *tree = NULL;
     int r = 0;
 
     if (!trial)
         return -ENOMEM;
-    strcpy(trial->folder, "/run/pam-checkout-setup.XXXXXX");
+    memcpy(trial->folder, name, sizeof(name));
     if (!mkdtemp(trial->folder)) {
         trial->folder[0] = '\0';
         return -errno;
