@@ -228,6 +228,16 @@ def events(host, number):
     return sorted(entries, key=lambda entry: int(entry["CHECKOUT_SEQ"]))
 
 
+def all_events(host, number):
+    """The same, once the journal has all that the ledger has: that is written first."""
+    deadline = time.monotonic() + PATIENCE
+    ((last,),) = host.ledger("SELECT max(seq) FROM audit WHERE checkout = ?", number)
+    while int((entries := events(host, number))[-1]["CHECKOUT_SEQ"]) < last:
+        assert time.monotonic() < deadline, [entry["MESSAGE"] for entry in entries]
+        time.sleep(0.1)
+    return entries
+
+
 def await_event(host, number, event, count=1):
     deadline = time.monotonic() + PATIENCE
     while True:

@@ -42,10 +42,11 @@ def check_all_gone(host, kinds, number, end, record_property):
         kind.close()
     rows = held.await_closed(host, number)
     assert len(rows) == len(kinds)
-    survivors = [entry["MESSAGE"] for entry in held.events(host, number)
+    told = held.all_events(host, number)
+    survivors = [entry["MESSAGE"] for entry in told
                  if entry["CHECKOUT_EVENT"] == "session-survived"]
     assert not survivors and {how for _, how, _ in rows} <= {"ended", "killed"}, (survivors, rows)
-    steps = [entry["CHECKOUT_EVENT"] for entry in held.events(host, number)]
+    steps = [entry["CHECKOUT_EVENT"] for entry in told]
     over = steps.index(EVENTS[end])
     assert steps[:over].count("session-opened") == len(kinds)
     assert steps[over:].count("session-closed") + steps[over:].count("session-killed") == len(kinds)
