@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/arguments.h"
 #include "cli/broker.h"
+#include "cli/listing.h"
 #include "cli/table.h"
 #include "cli/view.h"
 
@@ -68,22 +68,6 @@ static int fill_filter(struct cli *cli, const struct argument *arguments,
     return 0;
 }
 
-struct listing {
-    struct output *output;
-    json_t *rows; /* for the table, whose widths all rows decide */
-};
-
-static int list_one(json_t *checkout, void *userdata)
-{
-    struct listing *listing = userdata;
-
-    if (listing->output->json)
-        output_json(listing->output, stdout, checkout);
-    else if (json_array_append(listing->rows, checkout) < 0)
-        listing->output->error = ENOMEM;
-    return listing->output->error ? EXIT_REFUSED : 0;
-}
-
 static int list(struct cli *cli, const struct broker1_filter *filter)
 {
     CLEANUP_CLIENT struct client *client = NULL;
@@ -93,7 +77,7 @@ static int list(struct cli *cli, const struct broker1_filter *filter)
     int r = client_open(&client, &failure);
 
     if (r == 0)
-        r = broker_list(client, filter, list_one, &listing, &failure);
+        r = broker_list(client, filter, listing_add, &listing, &failure);
     if (r != 0)
         return failure.exit != EXIT_DONE ? output_failure(&cli->output, &failure, 0) : r;
     if (cli->output.json)

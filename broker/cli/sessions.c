@@ -10,15 +10,11 @@
 #include "cli/broker.h"
 #include "cli/confirm.h"
 #include "cli/date.h"
+#include "cli/listing.h"
 #include "cli/result.h"
 
 DEFINE_CLEANUP(struct libscols_table *, scols_table, scols_unref_table);
 DEFINE_CLEANUP(FILE *, file, fclose);
-
-struct listing {
-    struct output *output;
-    json_t *rows; /* for the table, whose widths all rows decide */
-};
 
 /* ---- the table ---- */
 
@@ -95,17 +91,6 @@ static void print_table(struct output *output, const json_t *rows)
 
 /* ---- sessions ---- */
 
-static int list_one(json_t *session, void *userdata)
-{
-    struct listing *listing = userdata;
-
-    if (listing->output->json)
-        output_json(listing->output, stdout, session);
-    else if (json_array_append(listing->rows, session) < 0)
-        listing->output->error = ENOMEM;
-    return listing->output->error ? EXIT_REFUSED : 0;
-}
-
 static int list(struct cli *cli, const struct broker1_session_filter *filter)
 {
     CLEANUP_CLIENT struct client *client = NULL;
@@ -115,7 +100,7 @@ static int list(struct cli *cli, const struct broker1_session_filter *filter)
     int r = client_open(&client, &failure);
 
     if (r == 0)
-        r = broker_sessions(client, filter, list_one, &listing, &failure);
+        r = broker_sessions(client, filter, listing_add, &listing, &failure);
     if (r != 0)
         return failure.exit != EXIT_DONE ? output_failure(&cli->output, &failure, 0) : r;
     if (cli->output.json)
