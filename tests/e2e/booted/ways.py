@@ -212,7 +212,8 @@ class Forward(Ssh):
                     ["timeout", "2", "bash", "-c",
                      f"exec 3<>/dev/tcp/127.0.0.1/{self.port}; read -t 1 -u 3 -r line; echo $line"],
                     check=False).stdout
-            client.terminate()
+            # SIGTERM may come between its look for signals and its poll.
+            client.kill()
             shown = client.stdout.read()
         return "SSH-2.0" in hello, shown
 
