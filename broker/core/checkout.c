@@ -124,6 +124,13 @@ bool checkout_in_window(const struct checkout *checkout, const struct moment *no
            now->wall < checkout->end && now->boot < checkout->end_boot;
 }
 
+uint64_t checkout_closes_at(const struct checkout *checkout, const struct moment *now)
+{
+    uint64_t by_boot = now->wall + (checkout->end_boot - now->boot);
+
+    return by_boot < checkout->end ? by_boot : checkout->end;
+}
+
 uint64_t checkout_granted_seconds(const struct checkout *checkout)
 {
     uint64_t seconds = checkout->duration;

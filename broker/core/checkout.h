@@ -132,5 +132,9 @@ bool checkout_is_of(const struct checkout *checkout, const struct identity *pers
  * does not close it: the boot clock still ends it. */
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now);
 
+/* When an open window closes, by the wall clock as it is set now: earlier than `end` where it was
+ * set back. */
+uint64_t checkout_closes_at(const struct checkout *checkout, const struct moment *now);
+
 /* What was asked for, or less where an approver set less. */
 uint64_t checkout_granted_seconds(const struct checkout *checkout);

@@ -82,12 +82,13 @@ static int say_allow(const struct checkout *checkout, const struct policy *polic
     char when[WHEN_TEXT_MAX];
 
     verdict->id = checkout->id;
-    verdict->end = checkout->end;
-    verdict->latest = extension_latest_end(policy, checkout);
+    verdict->end = checkout_closes_at(checkout, now);
+    /* systemd's limit is set from it and the wall clock (RuntimeMaxSec= counts another clock). */
+    verdict->latest = verdict->end + (extension_latest_end(policy, checkout) - checkout->end);
     verdict->terminate = policy->on_end == ON_END_TERMINATE;
     return verdict_say(verdict, VERDICT_ALLOW, "check-out %llu: %s has %s until %s",
                        (unsigned long long)checkout->id, checkout->person, checkout->account,
-                       when_format(checkout->end, now, when));
+                       when_format(verdict->end, now, when));
 }
 
 /* Lets in by a check-out that fits, if it is its time: true if that decides the verdict. */

@@ -405,6 +405,14 @@ void model_entered(struct model *model, uint64_t id, bool session)
     c->uses += session;
 }
 
+uint64_t model_closes(const struct model *model, uint64_t id)
+{
+    const struct model_checkout *c = &model->all[id];
+    uint64_t left_by_wall = c->end - model->wall, left_by_boot = c->end_boot - model->boot_clock;
+
+    return model->wall + (left_by_boot < left_by_wall ? left_by_boot : left_by_wall);
+}
+
 enum verdict_kind model_resume(struct model *model, uint64_t id, enum person person,
                                enum account account, unsigned door)
 {

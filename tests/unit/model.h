@@ -84,6 +84,8 @@ void model_ask(struct model *model, enum person person, enum account account, un
                bool only_asks, bool waits, struct model_answer *ret_answer);
 /* The door chose this one of the answer's ids. */
 void model_entered(struct model *model, uint64_t id, bool session);
+/* Until when the person is told that it lasts, by the wall clock of now. */
+uint64_t model_closes(const struct model *model, uint64_t id);
 enum verdict_kind model_resume(struct model *model, uint64_t id, enum person person,
                                enum account account, unsigned door);
 

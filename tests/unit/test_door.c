@@ -704,6 +704,26 @@ static void test_prepare(void **state)
     assert_int_equal(scene->verdict.latest, 0);
 }
 
+/* The wall clock says what is left, whatever it was set to since. */
+static void test_prepare_after_the_clock_was_set(void **state)
+{
+    struct scene *scene = *state;
+    struct login login = scene_login(scene, DOOR_SUDO, "alice", "oracle");
+
+    scene_policies(scene, PLAIN "max-duration = 3h\n");
+    assert_verdict(scene_open(scene, &login), VERDICT_PENDING);
+    assert_code(scene_approve(scene, "bob", scene->verdict.id), 0);
+    scene_pass(scene, 600);
+    scene->now.wall -= 2 * 3600;
+    assert_verdict(scene_prepare(scene, &login), VERDICT_ALLOW);
+    assert_int_equal(scene->verdict.end, scene->now.wall + 3000);
+    assert_int_equal(scene->verdict.latest, scene->now.wall + 3 * 3600 - 600);
+    scene->now.wall += 2 * 3600 + 60;
+    assert_verdict(scene_prepare(scene, &login), VERDICT_ALLOW);
+    assert_int_equal(scene->verdict.end, SCENE_WALL + 3600);
+    assert_int_equal(scene->verdict.latest, SCENE_WALL + 3 * 3600);
+}
+
 static void test_first_use_too_late(void **state)
 {
     struct scene *scene = *state;
@@ -1158,6 +1178,7 @@ int main(void)
         TEST(test_scheduled_and_waited_for),
         TEST(test_lapse),
         TEST(test_prepare),
+        TEST(test_prepare_after_the_clock_was_set),
         TEST(test_first_use),
         TEST(test_first_use_too_late),
         TEST(test_first_use_where_another_is_active),

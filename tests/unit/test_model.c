@@ -320,9 +320,11 @@ static void step_door(struct play *play, bool session)
     if (kind != VERDICT_ALLOW)
         return;
     model_entered(&play->model, scene->verdict.id, session);
-    if (scene->verdict.end != play->model.all[scene->verdict.id].end)
+    uint64_t closes = model_closes(&play->model, scene->verdict.id);
+
+    if (scene->verdict.end != closes)
         differ(play, "until %llu, not %llu", (unsigned long long)scene->verdict.end,
-               (unsigned long long)play->model.all[scene->verdict.id].end);
+               (unsigned long long)closes);
 }
 
 static void step_resume(struct play *play)
