@@ -29,15 +29,10 @@
 #include "sink/signals.h"
 #include "sink/terminals.h"
 #include "sink/waiters.h"
+#include "ticker.h"
 
 #define LEDGER_FILE "/var/lib/pam-checkout/ledger.db"
 #define SELF "/proc/self/exe"
-
-/* Approvers hear once more of what lapses within this time. */
-#define REMIND_BEFORE (5 * 60)
-
-/* Time is looked at this often even where nothing is due: a clock that was set is noticed. */
-#define TICK_AT_MOST_USEC (60 * 1000000ULL)
 
 /* Logins that waited over a restart are back by then: the module tries five times a second. */
 #define UNATTENDED_AFTER_USEC (15 * 1000000ULL)
@@ -71,9 +66,8 @@ struct broker {
     struct gate_server *gate;
     struct accounts *accounts;
     sd_event_source *unattended; /* once after the start */
-    sd_event_source *tick, *post, *signals[3];
-    uint64_t reminded; /* wall time up to which lapses have been announced */
-    bool due_changed;  /* something was written: the next tick may come earlier */
+    sd_event_source *post, *signals[3];
+    struct ticker *ticker;
 };
 
 __attribute__((format(printf, 2, 3))) static void complain(int priority, const char *format, ...)
@@ -102,7 +96,8 @@ static void on_event(const struct event *event, void *userdata)
         keeper_sink(event, broker->keeper);
     if (broker->terminals)
         terminals_sink(event, broker->terminals);
-    broker->due_changed = true;
+    if (broker->ticker)
+        ticker_note(broker->ticker);
 }
 
 static bool waits_for(uint64_t id, const struct identity *person, void *userdata)
@@ -119,61 +114,13 @@ static int find_local_user(const char *name, uid_t uid, struct identity *ret_use
 
 /* ---- time ---- */
 
-static int arm_tick(struct broker *broker)
-{
-    struct moment now = moment_now();
-    uint64_t wall = 0, boot = 0, wait = TICK_AT_MOST_USEC;
-    uint64_t warning = broker->keeper ? keeper_next_tick(broker->keeper, &now) : 0;
-
-    if (ledger_next_tick(broker->ledger, &now, &wall, &boot) == 0) {
-        if (wall && (wall - now.wall) * 1000000 < wait)
-            wait = (wall - now.wall) * 1000000;
-        if (boot && (boot - now.boot) * 1000000 < wait)
-            wait = (boot - now.boot) * 1000000;
-    }
-    if (warning && warning * 1000000 < wait)
-        wait = warning * 1000000;
-    broker->due_changed = false;
-    int r = sd_event_source_set_time_relative(broker->tick, wait);
-
-    return r < 0 ? r : sd_event_source_set_enabled(broker->tick, SD_EVENT_ONESHOT);
-}
-
-/* Once for each request, and not for those that had little more time from the beginning. */
-static void remind(struct broker *broker, const struct moment *now)
-{
-    CLEANUP_CHECKOUTS struct checkouts lapsing = {0};
-    uint64_t until = now->wall + REMIND_BEFORE;
-
-    if (broker->terminals && broker->reminded && until > broker->reminded &&
-        ledger_lapsing(broker->ledger, broker->reminded, until, &lapsing) == 0)
-        for (size_t i = 0; i < lapsing.count; i++)
-            if (lapsing.items[i]->lapses - lapsing.items[i]->requested > 2 * REMIND_BEFORE)
-                (void)terminals_tell(broker->terminals, lapsing.items[i], true);
-    broker->reminded = until;
-}
-
-static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct broker *broker = userdata;
-    struct moment now = moment_now();
-    struct error error;
-
-    if (ledger_tick(broker->ledger, &now, &error) != 0)
-        complain(3, "%s", error.text);
-    if (broker->keeper)
-        keeper_tick(broker->keeper, &now);
-    remind(broker, &now);
-    return arm_tick(broker);
-}
-
 static int on_post(sd_event_source *source, void *userdata)
 {
     struct broker *broker = userdata;
 
     int r = replay_poll(broker->replay);
 
-    return r == 0 && broker->due_changed ? arm_tick(broker) : r;
+    return r < 0 ? r : ticker_poll(broker->ticker);
 }
 
 /* ---- policies, and what waits for the first ones ---- */
@@ -326,8 +273,8 @@ static int start_ledger(struct broker *broker)
     return ledger_new(&settings, &broker->ledger);
 }
 
-/* sd-event silently switches a source off whose handler failed; a broker without its clock or its
- * signals is one that has to start again. */
+/* sd-event silently switches a source off whose handler failed; a broker without its signals is one
+ * that has to start again. */
 static int exit_on_failure(sd_event_source *source)
 {
     return sd_event_source_set_exit_on_failure(source, true);
@@ -336,13 +283,8 @@ static int exit_on_failure(sd_event_source *source)
 static int add_sources(struct broker *broker)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    int r = sd_event_add_time_relative(broker->event, &broker->tick, CLOCK_BOOTTIME,
-                                       TICK_AT_MOST_USEC, 0, on_tick, broker);
+    int r = sd_event_add_post(broker->event, &broker->post, on_post, broker);
 
-    if (r >= 0)
-        r = exit_on_failure(broker->tick);
-    if (r >= 0)
-        r = sd_event_add_post(broker->event, &broker->post, on_post, broker);
     if (r >= 0)
         r = exit_on_failure(broker->post);
     for (size_t i = 0; i < 3 && r >= 0; i++) {
@@ -353,7 +295,7 @@ static int add_sources(struct broker *broker)
     return r;
 }
 
-static void complain_of_session(const char *problem)
+static void complain_of(const char *problem)
 {
     complain(3, "%s", problem);
 }
@@ -367,9 +309,12 @@ static int start_keeper(struct broker *broker)
                                        .cgroups = CGROUP_ROOT,
                                        .devices = "/dev",
                                        .now = moment_now,
-                                       .complain = complain_of_session};
+                                       .complain = complain_of};
 
-    return keeper_new(&settings, &broker->keeper);
+    int r = keeper_new(&settings, &broker->keeper);
+
+    ticker_set_keeper(broker->ticker, broker->keeper);
+    return r;
 }
 
 static int start(struct broker *broker)
@@ -397,6 +342,9 @@ static int start(struct broker *broker)
                           &broker->terminals);
     if (r >= 0)
         r = accounts_new(broker->event, broker->ledger, broker->names, &broker->accounts);
+    if (r >= 0)
+        r = ticker_new(broker->event, broker->ledger, broker->terminals, complain_of,
+                       &broker->ticker);
     if (r >= 0)
         r = add_sources(broker);
     if (r < 0)
@@ -436,12 +384,12 @@ static void stop(struct broker *broker)
     reload_free(broker->reload);
     accounts_free(broker->accounts);
     sd_event_source_disable_unref(broker->unattended);
+    broker->ticker = ticker_free(broker->ticker);
     gate_server_free(broker->gate);
     keeper_free(broker->keeper);
     people_server_free(broker->people);
     for (size_t i = 0; i < 3; i++)
         sd_event_source_disable_unref(broker->signals[i]);
-    sd_event_source_disable_unref(broker->tick);
     sd_event_source_disable_unref(broker->post);
     waiters_free(broker->waiters);
     terminals_free(broker->terminals);
