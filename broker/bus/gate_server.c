@@ -257,7 +257,7 @@ static enum call_progress open_step(struct call *call)
     if (login.unit || login.cgroup || kill >= 0) {
         struct handover handover = {login.unit, login.cgroup, login.pid, kill};
 
-        if (handover_check(&handover, CGROUP_ROOT, &misplaced) != 0)
+        if (handover_check(&handover, CGROUP_ROOT, &login.cgroup_inode, &misplaced) != 0)
             login.misplaced = misplaced.text;
     }
     if (ledger_open_session(call->bus->ledger, &login, &call->roster, &now, &verdict) == -EAGAIN)

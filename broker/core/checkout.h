@@ -45,8 +45,10 @@ struct session {
     uint64_t checkout_id;
     char *person, *account, *door, *service, *tty, *rhost;
     char *unit, *cgroup; /* where its processes are; NULL: the door handed nothing over */
-    char *inside;        /* the session that root opened it from; NULL: it stands for itself */
-    char *how;           /* it ended, see below; NULL: it has not */
+    uint64_t
+        cgroup_inode; /* of that cgroup: a later one of the same name has another. 0: unknown */
+    char *inside;     /* the session that root opened it from; NULL: it stands for itself */
+    char *how;        /* it ended, see below; NULL: it has not */
     uint32_t pid;
     uint64_t start_time; /* of that process, in its own clock's ticks (proc(5)); 0: unknown */
     char boot_id[BOOT_ID_TEXT_MAX];

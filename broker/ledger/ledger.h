@@ -91,6 +91,7 @@ struct login {
     /* Session phase. The scope that the login lives in by now, and its cgroup; of root, from within
      * what the login came. */
     const char *unit, *cgroup, *parent_cgroup;
+    uint64_t cgroup_inode; /* of the cgroup (session.cgroup_inode) */
     uint64_t start_time;   /* of the process (session.start_time) */
     const char *misplaced; /* what is wrong with the scope, as a sentence; NULL: nothing is */
 };

@@ -80,6 +80,7 @@ static int insert(struct ledger *ledger, const struct login *login, struct check
                               .rhost = (char *)login->rhost,
                               .unit = (char *)login->unit,
                               .cgroup = (char *)login->cgroup,
+                              .cgroup_inode = login->cgroup_inode,
                               .inside = parent ? parent->session : NULL,
                               .pid = login->pid,
                               .start_time = login->start_time,
@@ -128,6 +129,7 @@ static int place(struct ledger *ledger, const struct login *login, struct checko
                                login->unit, session->unit);
     session->unit = strdup(login->unit);
     session->cgroup = strdup(login->cgroup);
+    session->cgroup_inode = login->cgroup_inode;
     if (!session->unit || !session->cgroup)
         return error_set(error, ERROR_STORAGE_FAILED, "out of memory");
     if (login->audit_session)

@@ -24,7 +24,7 @@ static int refuse(struct error *error, const struct handover *handover, const ch
         handover->cgroup ? handover->cgroup : "unknown");
 }
 
-bool handover_is_current(int kill, const char *root, const char *cgroup)
+static bool is_current(int kill, const char *root, const char *cgroup)
 {
     CLEANUP_FREE char *path = NULL;
     struct stat opened, named;
@@ -47,12 +47,28 @@ static int check_handle(const struct handover *handover, const char *root, struc
         return refuse(error, handover, "its kill handle is not open for writing alone");
     if (fstatfs(handover->kill, &system) < 0 || system.f_type != CGROUP2_SUPER_MAGIC)
         return refuse(error, handover, "its kill handle is not in the hierarchy of cgroups");
-    if (!handover_is_current(handover->kill, root, handover->cgroup))
+    if (!is_current(handover->kill, root, handover->cgroup))
         return refuse(error, handover, "its kill handle is that of another cgroup, or of none");
     return 0;
 }
 
-int handover_check(const struct handover *handover, const char *root, struct error *error)
+int handover_inode(const char *root, const char *cgroup, uint64_t *ret_inode)
+{
+    CLEANUP_FREE char *path = NULL;
+    struct stat named;
+
+    if (asprintf(&path, "%s%s", root, cgroup) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    if (lstat(path, &named) < 0)
+        return -errno;
+    *ret_inode = named.st_ino;
+    return 0;
+}
+
+int handover_check(const struct handover *handover, const char *root, uint64_t *ret_inode,
+                   struct error *error)
 {
     char cgroup[LIMIT_CGROUP + 1];
     int r;
@@ -64,5 +80,7 @@ int handover_check(const struct handover *handover, const char *root, struct err
         return refuse(error, handover, "the process that opens it has gone");
     if (strcmp(cgroup, handover->cgroup) != 0)
         return refuse(error, handover, "the process that opens it is in another cgroup");
+    if (handover_inode(root, cgroup, ret_inode) < 0)
+        return refuse(error, handover, "its cgroup is not there");
     return handover->kill >= 0 ? check_handle(handover, root, error) : 0;
 }

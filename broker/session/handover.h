@@ -19,8 +19,11 @@ struct handover {
 };
 
 /* The process is in the cgroup, which is the unit's, and the handle is that of this cgroup and
- * nothing else. root: CGROUP_ROOT. Returns 0, or ERROR_INVALID_ARGUMENT with a sentence. */
-int handover_check(const struct handover *handover, const char *root, struct error *error);
+ * nothing else. root: CGROUP_ROOT. Returns 0 with the cgroup's inode, or ERROR_INVALID_ARGUMENT
+ * with a sentence. */
+int handover_check(const struct handover *handover, const char *root, uint64_t *ret_inode,
+                   struct error *error);
 
-/* Does the path still lead to the cgroup of the handle, and not to a later one of the same name? */
-bool handover_is_current(int kill, const char *root, const char *cgroup);
+/* What tells a cgroup from a later one of the same name. Returns 0 or a negative errno: -ENOENT
+ * where there is none. */
+int handover_inode(const char *root, const char *cgroup, uint64_t *ret_inode);

@@ -66,8 +66,14 @@ static void on_over(void *userdata)
 
 bool live_has_lost_name(const struct live *live)
 {
-    return live->kill >= 0 && live->session->cgroup &&
-           !handover_is_current(live->kill, live->keeper->settings.cgroups, live->session->cgroup);
+    const struct session *session = live->session;
+    uint64_t inode = 0;
+    int r;
+
+    if (!session->cgroup || !session->cgroup_inode)
+        return false;
+    r = handover_inode(live->keeper->settings.cgroups, session->cgroup, &inode);
+    return r == -ENOENT || (r == 0 && inode != session->cgroup_inode);
 }
 
 /* ---- what is done outside of the ledger's transactions ---- */

@@ -63,7 +63,7 @@ struct keeper {
 
 struct live *live_free(struct live *live);
 
-/* Has its cgroup gone, whatever has the name now? Known only where there is a handle. */
+/* Has its cgroup gone, whatever has the name now? */
 bool live_has_lost_name(const struct live *live);
 
 /* Something is to be done with one of them: soon, from the loop. */

@@ -80,6 +80,7 @@ static const struct column session_columns[] = {
     COLUMN(session, how, "how", COLUMN_TEXT),
     COLUMN(session, boot_id, "boot_id", COLUMN_FIXED),
     COLUMN(session, start_time, "start_time", COLUMN_U64),
+    COLUMN(session, cgroup_inode, "cgroup_inode", COLUMN_U64),
 };
 
 #define TABLE(name, columns)                                                                       \

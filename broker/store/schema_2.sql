@@ -23,6 +23,8 @@ ALTER TABLE session ADD COLUMN inside     TEXT; -- the session that it was opene
 ALTER TABLE session ADD COLUMN how        TEXT;
 ALTER TABLE session ADD COLUMN boot_id    TEXT    NOT NULL DEFAULT '';
 ALTER TABLE session ADD COLUMN start_time INTEGER NOT NULL DEFAULT 0;
+-- A later cgroup of the same name has another; 0: nobody looked.
+ALTER TABLE session ADD COLUMN cgroup_inode INTEGER NOT NULL DEFAULT 0;
 -- What a broker that starts must watch again.
 CREATE INDEX session_unclosed ON session (opened) WHERE closed = 0;
 -- Lists.

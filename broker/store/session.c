@@ -66,7 +66,8 @@ int store_place_session(struct store *store, const struct session *session)
     if (bind_name(statement, 1, session->session) != SQLITE_OK ||
         bind_name(statement, 2, session->unit) != SQLITE_OK ||
         bind_name(statement, 3, session->cgroup) != SQLITE_OK ||
-        bind_id(statement, 4, session->audit_session) != SQLITE_OK)
+        bind_id(statement, 4, session->cgroup_inode) != SQLITE_OK ||
+        bind_id(statement, 5, session->audit_session) != SQLITE_OK)
         return -EIO;
     return change_one(store, statement);
 }

@@ -33,7 +33,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                 " WHERE session = ?1 AND closed = 0",
     [STATEMENT_MARK_SESSION] = "UPDATE session SET how = ?2 WHERE session = ?1",
     [STATEMENT_PLACE_SESSION] =
-        "UPDATE session SET unit = ?2, cgroup = ?3, audit_session = ?4 WHERE session = ?1",
+        "UPDATE session SET unit = ?2, cgroup = ?3, cgroup_inode = ?4, audit_session = ?5"
+        " WHERE session = ?1",
     [STATEMENT_GET_SESSION] = "SELECT {session} FROM session WHERE session = ?1",
     [STATEMENT_FIND_SESSION] = "SELECT {session} FROM session WHERE pid = ?1 AND service = ?2"
                                " AND closed = 0 ORDER BY rowid DESC LIMIT 1",

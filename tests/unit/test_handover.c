@@ -99,9 +99,10 @@ static int tear_down(void **state)
 
 static void assert_refused_at(const char *root, const struct handover *handover, const char *why)
 {
+    uint64_t inode = 0;
     struct error error;
 
-    assert_int_equal(handover_check(handover, root, &error), ERROR_INVALID_ARGUMENT);
+    assert_int_equal(handover_check(handover, root, &inode, &error), ERROR_INVALID_ARGUMENT);
     if (!strstr(error.text, why))
         fail_msg("'%s' is not in: %s", why, error.text);
 }
@@ -138,6 +139,7 @@ static void test_handles(void **state)
     const struct here *here = *state;
     CLEANUP_CLOSE int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     struct handover handover = {here->unit, here->cgroup, (uint32_t)here->pid, -1};
+    uint64_t inode = 0, named = 0;
     struct error error;
 
     if (!here->pid) {
@@ -149,9 +151,11 @@ static void test_handles(void **state)
     CLEANUP_CLOSE int both = open_file(here, "cgroup.procs", O_RDWR);
     CLEANUP_CLOSE int path = open_file(here, "cgroup.kill", O_PATH);
 
-    assert_int_equal(handover_check(&handover, here->root, &error), 0);
+    assert_int_equal(handover_check(&handover, here->root, &inode, &error), 0);
+    assert_int_equal(handover_inode(here->root, here->cgroup, &named), 0);
+    assert_true(inode > 0 && inode == named);
     handover.kill = kill;
-    assert_int_equal(handover_check(&handover, here->root, &error), 0);
+    assert_int_equal(handover_check(&handover, here->root, &inode, &error), 0);
     handover.kill = procs;
     assert_refused_at(here->root, &handover, "of another cgroup");
     handover.kill = both;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "session/handover.h"
 #include "session/keeper.h"
 
 #define PLAIN                                                                                      \
@@ -175,6 +176,7 @@ static uint64_t open_session(uint32_t pid, bool handle, char ret_cgroup[static 6
     login.audit_session = 0; /* nobody's */
     login.unit = ret_cgroup + 1;
     login.cgroup = ret_cgroup;
+    assert_int_equal(handover_inode(it.cgroups, ret_cgroup, &login.cgroup_inode), 0);
     assert_verdict(scene_open(it.scene, &login), VERDICT_ALLOW);
     if (handle) {
         (void)snprintf(path, sizeof(path), "%s%s/cgroup.kill", it.cgroups, ret_cgroup);
@@ -335,6 +337,28 @@ static void test_restart(void **state)
     until("session-closed", 2);
 }
 
+/* While no broker ran it ended, and somebody else has the name: there is no handle to tell them
+ * apart. */
+static void test_restart_and_name_of_a_later_one(void **state)
+{
+    char cgroup[64], from[512], to[512];
+    uint64_t id = open_session(100, false, cgroup);
+
+    stop_keeper();
+    /* It stays as another name, so that its inode cannot come again. */
+    (void)snprintf(from, sizeof(from), "%s%s", it.cgroups, cgroup);
+    (void)snprintf(to, sizeof(to), "%s/old", it.cgroups);
+    assert_int_equal(rename(from, to), 0);
+    make_cgroup(cgroup);
+    scene_restart(it.scene, PLAIN);
+    start_keeper();
+    until("session-closed", 1);
+    assert_int_equal(sessions_that("how = 'closed' AND closed > 0"), 1);
+    assert_code(scene_revoke(it.scene, "bob", id), 0);
+    run_what_is_due();
+    assert_int_equal(records("session-survived") + records("session-killed"), 0);
+}
+
 static void test_reboot(void **state)
 {
     char cgroup[64];
@@ -381,6 +405,7 @@ int main(void)
         TEST(test_killed_and_still_there),
         TEST(test_by_its_process),
         TEST(test_restart),
+        TEST(test_restart_and_name_of_a_later_one),
         TEST(test_reboot),
         TEST(test_when_to_warn),
     };

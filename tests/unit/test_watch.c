@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,21 +194,18 @@ static void test_nobody_tells(void **state)
     assert_int_equal(hierarchy->told, 1);
 }
 
-static void test_handle_of_a_later_one(void **state)
+static void test_a_later_one_is_another(void **state)
 {
     struct hierarchy *hierarchy = *state;
-    CLEANUP_CLOSE int kill = -1;
-    char path[64];
+    uint64_t inode = 0, later = 0;
 
     make_cgroup(hierarchy, "populated 1\n");
-    (void)snprintf(path, sizeof(path), "%s" CGROUP "/cgroup.kill", hierarchy->root);
-    kill = open(path, O_WRONLY | O_CLOEXEC);
-    assert_true(kill >= 0);
-    assert_true(handover_is_current(kill, hierarchy->root, CGROUP));
+    assert_int_equal(handover_inode(hierarchy->root, CGROUP, &inode), 0);
     remove_cgroup(hierarchy);
-    assert_false(handover_is_current(kill, hierarchy->root, CGROUP));
+    assert_int_equal(handover_inode(hierarchy->root, CGROUP, &later), -ENOENT);
     make_cgroup(hierarchy, "populated 1\n");
-    assert_false(handover_is_current(kill, hierarchy->root, CGROUP));
+    assert_int_equal(handover_inode(hierarchy->root, CGROUP, &later), 0);
+    assert_int_not_equal(inode, later);
 }
 
 int main(void)
@@ -219,7 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_comes_before_the_first_look, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_tells, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_handle_of_a_later_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_later_one_is_another, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,14 +175,18 @@ def test_ledger_that_cannot_be_written(machine, long, request):
     assert how in ("ended", "killed")
 
 
-def test_scope_of_somebody_else(machine, request):
+@pytest.mark.parametrize("away, back", [
+    (["kill", "--signal=STOP"], ["kill", "--signal=CONT"]),
+    (["stop"], ["start"]),  # and with it go the handles
+], ids=["hung", "stopped"])
+def test_scope_of_somebody_else(machine, request, away, back):
     """The name of a scope that has ended may be another's by the time that the check-out ends."""
     held.set_up(machine)
     number = held.grant(machine, "alice", "root")
     kind = held.of_alice(machine)[0]
     held.open_all(machine, [kind])
     ((unit, cgroup),) = machine.ledger("SELECT unit, cgroup FROM session WHERE checkout = ?", number)
-    machine.nsenter(["systemctl", "kill", "--signal=STOP", BROKER])
+    machine.nsenter(["systemctl", *away, BROKER])
     try:
         machine.nsenter(["systemctl", "kill", "--signal=KILL", unit])
         held.await_none(machine, time.monotonic())
@@ -195,7 +199,7 @@ def test_scope_of_somebody_else(machine, request):
             until test -e /sys/fs/cgroup{cgroup} && pgrep -f '[s]leep 7790'; do sleep 0.05; done
         """)
     finally:
-        machine.nsenter(["systemctl", "kill", "--signal=CONT", BROKER])
+        machine.nsenter(["systemctl", *back, BROKER])
     request.addfinalizer(lambda: machine.shell("pkill -f '[s]leep 7790' || :"))
     assert [how for _, how, _ in held.await_closed(machine, number)] == ["closed"]
     end_by_revoke(machine, number, "alice")
