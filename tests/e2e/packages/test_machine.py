@@ -11,7 +11,12 @@ from host.package import CLONE, apt, bring, gate_sudo
 
 
 @pytest.fixture(scope="module")
-def vm(package):
+def vm(request, package):
+    # On two cores it would make everything else wait.
+    if not request.config.getoption("long"):
+        pytest.skip("a virtual machine without hardware support takes minutes: --long")
+    if "bookworm" not in (request.config.getoption("release") or ["bookworm"]):
+        pytest.skip("it is a machine of the other release")
     if lacking := virtual.missing():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
             f"no virtual machine: {lacking}")
