@@ -229,6 +229,7 @@ def garbage(connection):
 def rejects(connection):
     connection.line()
     connection.send(b"REJECTED EXTERNAL\r\n")
+    connection.wait_for_hangup()  # as a bus does; a call that comes too late would say "hung up"
 
 
 def drips(connection):
