@@ -112,7 +112,7 @@ static int find_local_user(const char *name, uid_t uid, struct identity *ret_use
     return local_user(LOCAL_NSSWITCH, LOCAL_PASSWD, name, uid, ret_user);
 }
 
-/* ---- time ---- */
+/* ---- when the loop has done its work ---- */
 
 static int on_post(sd_event_source *source, void *userdata)
 {

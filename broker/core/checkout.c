@@ -118,17 +118,23 @@ bool checkout_is_of(const struct checkout *checkout, const struct identity *pers
            (account->uid == 0 || strcmp(checkout->account, account->name) == 0);
 }
 
+uint64_t window_left(uint64_t end, uint64_t end_boot, const struct moment *now)
+{
+    uint64_t wall = end > now->wall ? end - now->wall : 0;
+    uint64_t boot = end_boot > now->boot ? end_boot - now->boot : 0;
+
+    return wall < boot ? wall : boot;
+}
+
 bool checkout_in_window(const struct checkout *checkout, const struct moment *now)
 {
     return checkout->start && strcmp(checkout->boot_id, now->boot_id) == 0 &&
-           now->wall < checkout->end && now->boot < checkout->end_boot;
+           window_left(checkout->end, checkout->end_boot, now) > 0;
 }
 
 uint64_t checkout_closes_at(const struct checkout *checkout, const struct moment *now)
 {
-    uint64_t by_boot = now->wall + (checkout->end_boot - now->boot);
-
-    return by_boot < checkout->end ? by_boot : checkout->end;
+    return now->wall + window_left(checkout->end, checkout->end_boot, now);
 }
 
 uint64_t checkout_granted_seconds(const struct checkout *checkout)

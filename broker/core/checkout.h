@@ -44,11 +44,10 @@ struct session {
     char *session;   /* the broker's own name for it */
     uint64_t checkout_id;
     char *person, *account, *door, *service, *tty, *rhost;
-    char *unit, *cgroup; /* where its processes are; NULL: the door handed nothing over */
-    uint64_t
-        cgroup_inode; /* of that cgroup: a later one of the same name has another. 0: unknown */
-    char *inside;     /* the session that root opened it from; NULL: it stands for itself */
-    char *how;        /* it ended, see below; NULL: it has not */
+    char *unit, *cgroup;   /* where its processes are; NULL: the door handed nothing over */
+    uint64_t cgroup_inode; /* a later cgroup of the same name has another; 0: unknown */
+    char *inside;          /* the session that root opened it from; NULL: it stands for itself */
+    char *how;             /* it ended, see below; NULL: it has not */
     uint32_t pid;
     uint64_t start_time; /* of that process, in its own clock's ticks (proc(5)); 0: unknown */
     char boot_id[BOOT_ID_TEXT_MAX];
@@ -129,6 +128,9 @@ int checkout_seal(struct checkout *checkout);
  * different groups. Only uid 0 is root under every name. */
 bool checkout_is_of(const struct checkout *checkout, const struct identity *person,
                     const struct identity *account);
+
+/* Seconds from now until a window closes by the clock that is there first; 0: it is closed. */
+uint64_t window_left(uint64_t end, uint64_t end_boot, const struct moment *now);
 
 /* True while the window is open by both clocks of this boot. A wall clock set back before the start
  * does not close it: the boot clock still ends it. */

@@ -72,8 +72,8 @@ static void say_pending(const struct ledger *ledger, const struct checkout *chec
 static bool waits_for_use(const struct checkout *checkout, const struct moment *now)
 {
     return checkout->state == STATE_APPROVED && checkout->use_by &&
-           checkout->start_at <= now->wall && now->wall < checkout->use_by &&
-           now->boot < checkout->end_boot && strcmp(checkout->boot_id, now->boot_id) == 0;
+           checkout->start_at <= now->wall && strcmp(checkout->boot_id, now->boot_id) == 0 &&
+           window_left(checkout->use_by, checkout->end_boot, now) > 0;
 }
 
 static int say_allow(const struct checkout *checkout, const struct policy *policy,

@@ -24,17 +24,24 @@ static int refuse(struct error *error, const struct handover *handover, const ch
         handover->cgroup ? handover->cgroup : "unknown");
 }
 
-static bool is_current(int kill, const char *root, const char *cgroup)
+/* A cgroup, or a file in it. */
+static int look(const char *root, const char *cgroup, const char *file, struct stat *ret_named)
 {
     CLEANUP_FREE char *path = NULL;
+
+    if (asprintf(&path, "%s%s%s", root, cgroup, file) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    return lstat(path, ret_named) < 0 ? -errno : 0;
+}
+
+static bool is_current(int kill, const char *root, const char *cgroup)
+{
     struct stat opened, named;
 
-    if (asprintf(&path, "%s%s/cgroup.kill", root, cgroup) < 0) {
-        path = NULL;
-        return false;
-    }
-    return fstat(kill, &opened) == 0 && lstat(path, &named) == 0 && opened.st_dev == named.st_dev &&
-           opened.st_ino == named.st_ino;
+    return fstat(kill, &opened) == 0 && look(root, cgroup, "/cgroup.kill", &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 /* Through an opened file "1" can be written to, and there is no other way to it. */
@@ -54,17 +61,12 @@ static int check_handle(const struct handover *handover, const char *root, struc
 
 int handover_inode(const char *root, const char *cgroup, uint64_t *ret_inode)
 {
-    CLEANUP_FREE char *path = NULL;
     struct stat named;
+    int r = look(root, cgroup, "", &named);
 
-    if (asprintf(&path, "%s%s", root, cgroup) < 0) {
-        path = NULL;
-        return -ENOMEM;
-    }
-    if (lstat(path, &named) < 0)
-        return -errno;
-    *ret_inode = named.st_ino;
-    return 0;
+    if (r == 0)
+        *ret_inode = named.st_ino;
+    return r;
 }
 
 int handover_check(const struct handover *handover, const char *root, uint64_t *ret_inode,

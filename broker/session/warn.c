@@ -15,10 +15,7 @@
 
 uint64_t live_left(const struct live *live, const struct moment *now)
 {
-    uint64_t wall = live->end > now->wall ? live->end - now->wall : 0;
-    uint64_t boot = live->end_boot > now->boot ? live->end_boot - now->boot : 0;
-
-    return wall < boot ? wall : boot;
+    return window_left(live->end, live->end_boot, now);
 }
 
 static void say(struct live *live, const char *line)
