@@ -170,6 +170,7 @@ def test_ledger_that_cannot_be_written(machine, long, request):
     machine.shell("rm /run/io-errors")
     # Without anybody at a door, too, and before the broker's next look at the time in a minute.
     held.await_event(machine, number, "expired")
+    assert machine.run(["runuser", "-u", "alice", "--", "sudo", "-n", "true"]).returncode != 0
     # What ignores every signal is killed after five seconds by systemd or by the broker.
     ((_, how, _),) = held.await_closed(machine, number)
     assert how in ("ended", "killed")

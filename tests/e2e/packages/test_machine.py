@@ -30,13 +30,17 @@ def vm(request, package):
         host.stop()
 
 
+def check_out(vm, *arguments):
+    number = vm.actor("alice").request("root", *arguments)
+    vm.actor("bob").approve(number)
+    return number
+
+
 @pytest.fixture
 def checked_out(vm):
     """alice, with a check-out that she has used; its number."""
-    alice = vm.actor("alice")
-    number = alice.request("root")
-    vm.actor("bob").approve(number)
-    assert alice.run(["sudo", "id", "-u"]).stdout == "0\n"
+    number = check_out(vm)
+    assert vm.actor("alice").run(["sudo", "id", "-u"]).stdout == "0\n"
     yield number
     vm.actor("bob").checkoutctl("revoke", str(number), "--reason", "the test is over")
 
@@ -135,12 +139,6 @@ class Held:
         self.child.expect_exact("still")
         assert {"icanon", "echo", "isig", "opost"} <= set(self.child.before.split())
         self.child.close(force=True)
-
-
-def check_out(vm, *arguments):
-    number = vm.actor("alice").request("root", *arguments)
-    vm.actor("bob").approve(number)
-    return number
 
 
 @pytest.fixture
